@@ -1,0 +1,1 @@
+"""A nightly pipeline for a ketamine-therapy outcomes registry."""
