@@ -30,9 +30,7 @@ class RegistryError(Exception):
         self.line = line
 
     def __str__(self) -> str:
-        place = (
-            f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
-        )
+        place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
         remedy = f" {self.remedy}" if self.remedy else ""
         return f"{place}{self.message}{remedy}"
 
@@ -85,3 +83,9 @@ class LockHeldError(RegistryError):
     """Another run is working in this home."""
 
     exit_code = 4
+
+
+class FilePendingError(RegistryError):
+    """A file is still being written; the next run takes it. Normal, hence exit code 0."""
+
+    exit_code = 0

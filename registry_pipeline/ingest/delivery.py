@@ -1,0 +1,194 @@
+"""One delivery from its bytes to its receipt. A crash before the receipt leaves the delivery untaken."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from registry_pipeline.contracts.compile import CompiledTable
+from registry_pipeline.contracts.load import Contracts
+from registry_pipeline.deid.patterns import Identifiers
+from registry_pipeline.errors import DeliveryRefusedError, FilePendingError, ReconciliationError
+from registry_pipeline.feeds.mapping import LINE, CompiledMapping, compile_mappings
+from registry_pipeline.feeds.model import Feed
+from registry_pipeline.feeds.readers import Part, RawBatch, open_parts
+from registry_pipeline.ingest.discover import Delivery, utc_now
+from registry_pipeline.ingest.quarantine import FindingsSink
+from registry_pipeline.ingest.reasons import Reasons
+from registry_pipeline.ingest.table import TableIngest
+from registry_pipeline.lake.atomic import empty_directory
+from registry_pipeline.lake.paths import Home
+from registry_pipeline.lake.receipts import Counts, Receipt, Refusal, Status, write_receipt
+
+UNASSIGNED = "unassigned"
+"""Stands for the table of records that no table could be told for."""
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Everything that judges a delivery."""
+
+    contracts: Contracts
+    compiled: dict[str, CompiledTable]
+    identifiers: Identifiers
+    reasons: Reasons
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What the receipt says of a delivery beyond its own bytes."""
+
+    feed: Feed
+    arrival_no: int
+    rules_fingerprint: str
+
+
+def ingest_delivery(home: Home, delivery: Delivery, arrival: Arrival, rulebook: Rulebook, batch_bytes: int) -> Receipt:
+    """Take one delivery and write its receipt.
+
+    Raises:
+        FilePendingError: If the file changed while it was read; nothing is kept.
+        ReconciliationError: If records read and records accounted for differ; nothing is kept.
+        StorageError: If the disk is full; nothing is kept.
+    """
+    work = _Work(home, delivery, rulebook)
+    refusal: Refusal | None = None
+    try:
+        work.read(batch_bytes)
+    except DeliveryRefusedError as error:
+        refusal = Refusal(error.rule_id, error.message, error.remedy, error.line)
+        work.discard()
+    if not delivery.is_unchanged():
+        raise FilePendingError(
+            "The file changed while it was read.", remedy="It is taken by the next run.", file=delivery.path
+        )
+    work.check_balance()
+    work.move_into_place()
+    receipt = work.receipt(arrival, refusal)
+    write_receipt(home, receipt)
+    return receipt
+
+
+class _Work:
+    """The private files and counts of a delivery until it commits."""
+
+    def __init__(self, home: Home, delivery: Delivery, rulebook: Rulebook) -> None:
+        self.home = home
+        self.delivery = delivery
+        self.rulebook = rulebook
+        self.folder = empty_directory(home.work / "ingest")
+        self.findings = self._findings_sink()
+        self.tables: dict[str, TableIngest] = {}
+        self.n_unassigned = 0
+
+    def _findings_sink(self) -> FindingsSink:
+        path = self.folder / "quarantine.parquet"
+        return FindingsSink(path, self.rulebook.reasons, self.rulebook.identifiers, self.delivery)
+
+    def read(self, batch_bytes: int) -> None:
+        entry = self.delivery.entry
+        for part in open_parts(self.delivery.path, entry, batch_bytes):
+            own = [mapping for mapping in entry.tables if mapping.sheet == part.sheet]
+            self._read_part(part, compile_mappings(entry, own, self.rulebook.contracts.tables, part.columns))
+        for table in self.tables.values():
+            table.finish()
+        self.findings.sink.close()
+
+    def _read_part(self, part: Part, mappings: list[CompiledMapping]) -> None:
+        for batch in part.batches():
+            self._account_for_unassigned(batch, mappings)
+            for mapping in mappings:
+                self._table(mapping.table).take(mapping, batch.frame)
+
+    def _table(self, name: str) -> TableIngest:
+        if name not in self.tables:
+            compiled = self.rulebook.compiled[name]
+            self.tables[name] = TableIngest(compiled, self.delivery, self.folder, self.findings)
+        return self.tables[name]
+
+    def _account_for_unassigned(self, batch: RawBatch, mappings: list[CompiledMapping]) -> None:
+        only = mappings[0].table if len(mappings) == 1 else None
+        self.findings.write_damages(only, batch.damages)
+        if only is not None:
+            self._table(only).add_damaged(len(batch.damages))
+        else:
+            self.n_unassigned += len(batch.damages)
+        unclaimed = batch.frame.filter(~pl.any_horizontal(mapping.claims() for mapping in mappings))
+        columns = [name for name in unclaimed.columns if name != LINE]
+        self.findings.write(
+            None,
+            "reject",
+            unclaimed.select(
+                pl.lit("record.unmapped").alias("rule_id"),
+                pl.lit(None, dtype=pl.String).alias("column_name"),
+                pl.col(LINE).alias("line"),
+                pl.struct(columns).struct.json_encode().alias("record"),
+            ).with_columns(self.rulebook.identifiers.withhold("record")),
+        )
+        self.n_unassigned += unclaimed.height
+
+    def discard(self) -> None:
+        """Forget what was read of a delivery that is refused whole."""
+        for table in self.tables.values():
+            table.accepted.close()
+        self.findings.sink.close()
+        self.tables, self.n_unassigned = {}, 0
+        self.findings = self._findings_sink()
+
+    @property
+    def counts_by_table(self) -> dict[str, Counts]:
+        counts = {name: table.counts for name, table in sorted(self.tables.items())}
+        if self.n_unassigned:
+            counts[UNASSIGNED] = Counts(n_records=self.n_unassigned, n_quarantined=self.n_unassigned)
+        return counts
+
+    def check_balance(self) -> None:
+        for name, counts in self.counts_by_table.items():
+            if not counts.is_balanced:
+                raise ReconciliationError(
+                    f"Of {counts.n_records} records of {name}, {counts.n_accepted} were accepted, "
+                    f"{counts.n_quarantined} quarantined and {counts.n_duplicate} duplicates: they do not add up.",
+                    remedy="The delivery was not taken. Report this fault.",
+                    file=self.delivery.path,
+                )
+
+    def move_into_place(self) -> None:
+        clinic_id, delivery_id = self.delivery.clinic_id, self.delivery.delivery_id
+        for name, table in self.tables.items():
+            table.accepted.move_to(self.home.lake_file(name, clinic_id, delivery_id))
+        self.findings.sink.move_to(self.home.quarantine_file(clinic_id, delivery_id))
+
+    def receipt(self, arrival: Arrival, refusal: Refusal | None) -> Receipt:
+        counts = sum(self.counts_by_table.values(), Counts())
+        warnings: Counter[str] = Counter()
+        for table in self.tables.values():
+            warnings.update(table.warnings)
+        status: Status = "refused" if refusal else "partial" if counts.n_quarantined else "accepted"
+        return Receipt(
+            delivery_id=self.delivery.delivery_id,
+            clinic_id=self.delivery.clinic_id,
+            file_name=self.delivery.file_name,
+            source=self.delivery.entry.pattern,
+            mode=self.delivery.entry.mode,
+            sequence=self.delivery.sequence,
+            arrival_no=arrival.arrival_no,
+            received_at=utc_now(),
+            n_bytes=self.delivery.size,
+            feed_version=arrival.feed.version,
+            contract_version=self.rulebook.contracts.version,
+            rules_fingerprint=arrival.rules_fingerprint,
+            status=status,
+            counts=counts,
+            tables=self.counts_by_table,
+            rules=dict(sorted(self.findings.rules.items())),
+            warnings=dict(sorted(warnings.items())),
+            refusal=refusal,
+        )
+
+
+def load_rulebook(contracts: Contracts, compiled: dict[str, CompiledTable], patterns: Path) -> Rulebook:
+    """Put together what judges deliveries."""
+    from registry_pipeline.deid.patterns import load_identifiers  # noqa: PLC0415
+
+    return Rulebook(contracts, compiled, load_identifiers(patterns), Reasons(contracts))
