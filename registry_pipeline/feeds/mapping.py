@@ -13,7 +13,8 @@ from registry_pipeline.feeds.model import ColumnMapping, FileFeed, TableMapping
 LINE = "__line"
 """The physical line of a record, from 1, in raw and mapped frames. The prefix keeps it apart from clinics' columns."""
 
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]+?)(?::0(\d+))?\}")
+"""`{name}`, or `{name:026}` for a number filled up with zeros on the left."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,21 @@ def _mapped(mapping: ColumnMapping, entry: FileFeed) -> pl.Expr:
     if mapping.constant is not None:
         return pl.lit(mapping.constant, dtype=pl.String)
     if mapping.template is not None:
-        pieces = _PLACEHOLDER.split(mapping.template)
-        return pl.concat_str(
-            [
-                pl.col(piece).str.strip_chars() if index % 2 else pl.lit(piece)
-                for index, piece in enumerate(pieces)
-                if piece
-            ]
-        )
+        return _templated(mapping.template)
     text = _text(str(mapping.source), entry)
     return text.replace(dict(mapping.values)) if mapping.values else text
+
+
+def _templated(template: str) -> pl.Expr:
+    parts: list[pl.Expr] = []
+    # split() gives text, name, width, text, name, width, … text
+    texts, names, widths = (_PLACEHOLDER.split(template)[index::3] for index in range(3))
+    for text, name, width in zip(texts, [*names, None], [*widths, None], strict=True):
+        parts.append(pl.lit(text))
+        if name is not None:
+            cell = pl.col(name).str.strip_chars()
+            parts.append(cell.str.zfill(int(width)) if width else cell)
+    return pl.concat_str(parts)
 
 
 def _used_columns(mapping: TableMapping) -> set[str]:
@@ -106,7 +112,7 @@ def _used_columns(mapping: TableMapping) -> set[str]:
         provided = {name for constants in mapping.unpivot.columns.values() for name in constants}
     for column in mapping.columns.values():
         used |= {column.source} if column.source is not None else set()
-        used |= set(_PLACEHOLDER.findall(column.template or "")) - provided
+        used |= {name for name, _ in _PLACEHOLDER.findall(column.template or "")} - provided
     return used
 
 

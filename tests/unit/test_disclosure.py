@@ -1,0 +1,172 @@
+"""Primary suppression: what must be hidden, what may be shown, and that nobody can leave a column's role open."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from registry_pipeline.errors import ContractError, GateRefusedError
+from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
+from registry_pipeline.release.mart_contracts import MartContract, load_mart_contracts
+from registry_pipeline.settings import Settings
+from tests.release_support import COLUMNS, mart_contract, mart_frame
+
+SMALL_CELL = 10
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> MartContract:
+    return mart_contract(tmp_path)
+
+
+def is_hidden(contract: MartContract, numerator: int | None, denominator: int | None) -> bool:
+    frame = suppress(mart_frame(("all", numerator, denominator)), contract, SMALL_CELL)
+    return bool(frame["is_suppressed"].item())
+
+
+@pytest.mark.parametrize(("numerator", "hidden"), [(0, False), (1, True), (10, True), (11, False)])
+def test_a_numerator_from_1_to_10_is_hidden_and_0_and_11_are_shown(contract, numerator, hidden):
+    assert is_hidden(contract, numerator, 100) is hidden
+
+
+@pytest.mark.parametrize(("rest", "hidden"), [(0, False), (1, True), (10, True), (11, False)])
+def test_a_complement_from_1_to_10_is_hidden_and_0_and_11_are_shown(contract, rest, hidden):
+    assert is_hidden(contract, 100 - rest, 100) is hidden
+
+
+@pytest.mark.parametrize(("denominator", "hidden"), [(0, False), (1, True), (10, True), (11, False)])
+def test_a_denominator_from_1_to_10_is_hidden_even_when_nobody_responds(contract, denominator, hidden):
+    assert is_hidden(contract, 0, denominator) is hidden
+
+
+def test_an_unknown_count_is_not_a_small_one(contract):
+    assert not is_hidden(contract, None, 100)
+
+
+def test_a_threshold_of_0_hides_nothing(contract):
+    frame = suppress(mart_frame(("all", 1, 2)), contract, 0)
+    assert frame["is_suppressed"].to_list() == [False]
+
+
+def test_a_hidden_row_keeps_keys_and_flags_and_loses_every_number(contract):
+    row = suppress(mart_frame(("C002", 3, 64)), contract, SMALL_CELL).row(0, named=True)
+    assert row == {
+        "instrument": "phq9",
+        "level": "C002",
+        "numerator": None,
+        "denominator": None,
+        "rate": None,
+        "ci_low": None,
+        "ci_high": None,
+        "ci_method": "wilson",
+        "is_suppressed": True,
+        "suppression_reason": "small_cell",
+    }
+
+
+def test_a_shown_row_is_unchanged_and_says_that_it_is_shown(contract):
+    before = mart_frame(("all", 120, 214))
+    after = suppress(before, contract, SMALL_CELL)
+    assert after.select(before.columns).equals(before)
+    assert after.row(0)[-2:] == (False, None)
+
+
+def test_a_row_hidden_by_the_model_stays_hidden_with_its_own_reason(contract):
+    frame = mart_frame(("all", 120, 214), ("C001", 50, 100)).with_columns(
+        is_suppressed=pl.Series([True, True]), suppression_reason=pl.Series(["too_early", None], dtype=pl.String)
+    )
+    after = suppress(frame, contract, SMALL_CELL).sort("level")
+    assert after["suppression_reason"].to_list() == ["not_stated", "too_early"]
+    assert after["rate"].null_count() == 2
+
+
+def test_a_fraction_of_a_patient_month_is_small(contract):
+    frame = mart_frame(("all", 0, 100)).with_columns(denominator=pl.lit(0.4))
+    assert suppress(frame, contract, SMALL_CELL)["is_suppressed"].item()
+
+
+def test_suppression_does_not_depend_on_the_order_of_rows(contract):
+    frame = mart_frame(("all", 120, 214), ("C001", 110, 150), ("C002", 10, 64))
+    assert suppress(frame, contract, SMALL_CELL).equals(suppress(frame.reverse(), contract, SMALL_CELL))
+
+
+def test_an_empty_mart_passes(contract):
+    frame = suppress(mart_frame(("all", 120, 214)).clear(), contract, SMALL_CELL)
+    assert_nothing_small(frame, contract, SMALL_CELL)
+
+
+def test_a_column_that_the_contract_does_not_declare_is_refused(contract):
+    frame = mart_frame(("all", 120, 214)).with_columns(n_women=pl.lit(3))
+    with pytest.raises(GateRefusedError, match="undeclared n_women"):
+        suppress(frame, contract, SMALL_CELL)
+
+
+def test_a_numeric_column_without_a_role_cannot_be_loaded(tmp_path):
+    extra = COLUMNS + "- {name: n_women, physicalType: INTEGER, description: Women.}\n"
+    with pytest.raises(ContractError, match="numeric column `n_women` has no disclosure role") as caught:
+        mart_contract(tmp_path, columns=extra)
+    assert caught.value.line
+
+
+def test_a_numeric_flag_cannot_be_loaded_because_hidden_rows_would_show_it(tmp_path):
+    extra = COLUMNS + "- {name: n_women, physicalType: DOUBLE, description: Women., role: flag}\n"
+    with pytest.raises(ContractError, match="`n_women` is declared a flag"):
+        mart_contract(tmp_path, columns=extra)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"grain": "[instrument]"}, "grain"),
+        ({"complements": "[[denominator, rate]]"}, "`rate` in complements is not a count"),
+        ({"complements": "[denominator, numerator]"}, "pairs"),
+        ({"columns": COLUMNS.replace("DOUBLE", "BLOB")}, "`BLOB` is not a type"),
+        ({"columns": COLUMNS.replace("is_suppressed", "is_hidden")}, "lacks the flag `is_suppressed`"),
+        ({"rules": "- {id: x, severity: block, check: {check: range, min: 0}}"}, "severity"),
+        ({"rules": "- {id: x, severity: reject, check: {check: range, min: 0}}"}, "needs a column"),
+        ({"rules": "- {id: x, column: rate, severity: reject, check: {check: identifier_free}}"}, "in a mart"),
+        ({"rules": "- {id: x, column: rate, severity: reject, check: {check: beautiful}}"}, "not a known check"),
+        (
+            {"rules": '- {id: x, severity: reject, check: {check: compare, left: rate, op: "<", right: nowhere}}'},
+            "names `nowhere`",
+        ),
+    ],
+)
+def test_a_mart_contract_that_cannot_be_compiled_is_refused_with_its_file(tmp_path, parts, words):
+    with pytest.raises(ContractError, match=words) as caught:
+        mart_contract(tmp_path, **parts)
+    assert caught.value.file
+
+
+def test_the_proof_passes_what_suppression_returns(contract):
+    cells = [(f"L{n}-{d}", n, d) for d in (0, 1, 10, 11, 12, 21, 22, 40) for n in range(d + 1)]
+    assert_nothing_small(suppress(mart_frame(*cells), contract, SMALL_CELL), contract, SMALL_CELL)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"numerator": 3}, "count numerator"),
+        ({"numerator": -20}, "count numerator"),
+        ({"denominator": float("nan")}, "count denominator"),
+        ({"numerator": 210}, "complement denominator - numerator"),
+        ({"is_suppressed": None}, "is_suppressed not said"),
+        ({"is_suppressed": True, "suppression_reason": "small_cell"}, "hidden numerator"),
+        ({"is_suppressed": True}, "hidden without a reason"),
+    ],
+)
+def test_the_proof_refuses_a_frame_that_shows_too_much_and_names_the_column(contract, change, words):
+    frame = with_flags(mart_frame(("all", 120, 214))).with_columns(**{k: pl.lit(v) for k, v in change.items()})
+    with pytest.raises(GateRefusedError, match=words):
+        assert_nothing_small(frame, contract, SMALL_CELL)
+
+
+def test_every_shipped_mart_declares_its_roles_and_hides_small_cells():
+    for contract in load_mart_contracts(Settings()).values():
+        values = {"VARCHAR": "x", "BOOLEAN": False}
+        row = {column.name: values.get(column.physical_type, 7) for column in contract.columns}
+        frame = suppress(pl.DataFrame([row]), contract, SMALL_CELL)
+        assert frame["is_suppressed"].item(), contract.name
+        shown = frame.select(contract.with_role("count", "measure")).row(0)
+        assert set(shown) == {None}, contract.name
+        assert_nothing_small(frame, contract, SMALL_CELL)
