@@ -13,6 +13,7 @@ from registry_pipeline.errors import DeliveryRefusedError, FilePendingError, Rec
 from registry_pipeline.feeds.mapping import LINE, CompiledMapping, compile_mappings
 from registry_pipeline.feeds.model import Feed
 from registry_pipeline.feeds.readers import Part, RawBatch, open_parts
+from registry_pipeline.ingest.ahead import one_ahead
 from registry_pipeline.ingest.discover import Delivery, utc_now
 from registry_pipeline.ingest.quarantine import FindingsSink
 from registry_pipeline.ingest.reasons import Reasons
@@ -96,7 +97,7 @@ class _Work:
         self.findings.sink.close()
 
     def _read_part(self, part: Part, mappings: list[CompiledMapping]) -> None:
-        for batch in part.batches():
+        for batch in one_ahead(part.batches()):
             self._account_for_unassigned(batch, mappings)
             for mapping in mappings:
                 self._table(mapping.table).take(mapping, batch.frame)
