@@ -2,8 +2,10 @@
 PY := .venv/bin/python
 HOME_DIR ?= demo_home
 N ?= 1000000
+# Tests in parallel processes: the machine this is sized for has two cores.
+WORKERS ?= 2
 
-.PHONY: setup demo test test-fast check bench dev lock clean
+.PHONY: setup demo test test-fast check bench dev nightly lock clean
 
 setup: .venv/.installed
 
@@ -15,5 +17,41 @@ setup: .venv/.installed
 	.venv/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Eight simulated clinics, one night through Dagster, and what came out.
+demo: setup
+	.venv/bin/registry demo --home $(HOME_DIR)
+
+# Fast tests first: they fail within seconds when something basic is broken.
+test: test-fast
+	$(PY) -m pytest -n $(WORKERS) -m slow
+
+test-fast: setup
+	$(PY) -m pytest -n $(WORKERS) -m "not slow"
+
+check: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/registry contracts lint
+	.venv/bin/dagster definitions validate -w workspace.yaml
+
+bench: setup
+	$(PY) benchmarks/run.py --assessments $(N)
+
+# Dagster finds the home through the environment; both targets work on the demo's home unless told otherwise.
+dev nightly: export REGISTRY_HOME := $(abspath $(HOME_DIR))
+dev nightly: export DAGSTER_HOME := $(abspath $(HOME_DIR))/dagster
+
+dev: setup
+	$(PY) -m registry_pipeline.dagster_home
+	.venv/bin/dagster dev -w workspace.yaml
+
+nightly: setup
+	$(PY) -m registry_pipeline.dagster_home
+	.venv/bin/dagster job execute -w workspace.yaml -j nightly
+
 lock: setup
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --python-version 3.11 --no-emit-index-url --upgrade
+
+clean:
+	rm -rf $(HOME_DIR) build .pytest_cache .mypy_cache .ruff_cache

@@ -15,6 +15,7 @@ import pytest
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse.lake_views import lake_schema
+from registry_pipeline.warehouse.models import execution_context
 from registry_pipeline.warehouse.project import Sources, open_project
 
 Rows = Sequence[Mapping[str, Any]]
@@ -34,6 +35,7 @@ class Project:
             name: sorted(_plain(parent) for parent in model.depends_on) for name, model in self.models.items()
         }
         self.order = [name for name in map(_plain, context.dag.sorted) if name in self.models or name in self.lake]
+        self.execution = execution_context(context)
         self.sql: dict[str, str] = {}
 
     def build(self, given: Mapping[str, Rows], targets: Sequence[str]) -> Query:
@@ -137,30 +139,11 @@ class Project:
         columns = self.columns(model.name)
         definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
         self.adapter.execute(f"create table {model.name} ({definition})")
-        for frame in model.render(context=self._execution_context()):
+        for frame in model.render(context=self.execution):
             self.adapter.cursor.register("frame", frame)
             selected = ", ".join(f"cast({column} as {kind})" for column, kind in columns.items())
             self.adapter.execute(f"insert into {model.name} select {selected} from frame")
             self.adapter.cursor.unregister("frame")
-
-    def _execution_context(self) -> Any:
-        from sqlmesh.core.context import ExecutionContext
-
-        class Context(ExecutionContext):
-            _model_tables = {fqn: model.name for fqn, model in self.context.models.items()}  # noqa: RUF012
-
-            def with_variables(self, variables: Any, blueprint_variables: Any = None) -> Any:
-                copy = Context(
-                    self._engine_adapter,
-                    {},
-                    default_dialect=self._default_dialect,
-                    default_catalog=self._default_catalog,
-                    variables=variables,
-                    blueprint_variables=blueprint_variables,
-                )
-                return copy
-
-        return Context(self.adapter, {}, default_dialect="duckdb", default_catalog=self.context.default_catalog)
 
 
 def _plain(fqn: str) -> str:

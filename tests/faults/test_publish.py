@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ from registry_pipeline.errors import (
     ConfigurationError,
     GateRefusedError,
     ReconciliationError,
-    RegistryError,
     StorageError,
 )
 from registry_pipeline.lake import atomic
 from registry_pipeline.release import databases, publish, releases, write
+from registry_pipeline.release.gate import gate_marts
 from registry_pipeline.release.publish import Release, current_release, publish_release
 from registry_pipeline.release.releases import is_intact, published
 from registry_pipeline.settings import Settings
@@ -45,12 +45,20 @@ NEW_MART = mart_frame(("all", 140, 280))
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Return the settings of a home with one delivery, whose marts are judged by the small contract."""
+    """Return the settings of a home with one delivery, whose marts the small contract describes."""
     contract = mart_contract(tmp_path / "marts")
     monkeypatch.setattr(write, "load_mart_contracts", lambda _settings: {contract.name: contract})
+    # Great Expectations costs half a second per release; tests that are about it ask for `gate`.
+    monkeypatch.setattr(write, "gate_marts", lambda *_: [])
     settings = Settings(home=tmp_path / "home", keep_releases=2)
     write_delivery(settings)
     return settings
+
+
+@pytest.fixture
+def gate(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Great Expectations judge, as in production."""
+    monkeypatch.setattr(write, "gate_marts", gate_marts)
 
 
 @pytest.fixture
@@ -284,30 +292,23 @@ def test_an_unreadable_manifest_of_the_current_release_is_named(settings, publis
         current_release(settings.layout)
 
 
-def test_only_so_many_releases_stay_and_never_goes_the_current_one(settings, publish_build):
+def fingerprints(settings: Settings) -> str:
+    return "".join(sorted(release.fingerprint[0] for release in published(settings.layout)))
+
+
+def test_only_so_many_releases_stay(settings, publish_build):
     for fingerprint in (OLD, NEW, "c" * 64):
         publish_build(fingerprint)
-    assert sorted(release.fingerprint[0] for release in published(settings.layout)) == ["b", "c"]
-    publish_build(NEW)
-    publish_build("d" * 64)
-    kept = {release.fingerprint[0] for release in published(settings.layout)}
-    assert "d" in kept
+    assert fingerprints(settings) == "bc"
     assert leftovers(settings) == []
 
 
 def test_pruning_spares_the_current_release_though_it_is_the_oldest(settings, publish_build):
-    publish_build(OLD)
-    publish_build(NEW)
-    publish_build(OLD)
-    assert releases.prune(settings.layout, 1) == [next(published_ids(settings, NEW, "x"))]
+    for fingerprint in (OLD, NEW, OLD):
+        publish_build(fingerprint)
+    releases.prune(settings.layout, 1)
+    assert fingerprints(settings) == "a"
     assert_old_release_is_current(settings)
-
-
-def published_ids(settings: Settings, fingerprint: str, default: str) -> Iterator[str]:
-    del settings
-    from datetime import UTC, datetime
-
-    yield f"{datetime.now(UTC):%Y%m%d}-{fingerprint[:10]}" if fingerprint else default
 
 
 def test_a_reader_keeps_its_file_while_newer_releases_come_and_its_own_is_pruned(settings, publish_build):
@@ -322,6 +323,7 @@ def test_a_reader_keeps_its_file_while_newer_releases_come_and_its_own_is_pruned
 # What must not be published
 
 
+@pytest.mark.usefixtures("gate")
 @pytest.mark.parametrize(
     ("cells", "change", "check"),
     [
@@ -343,6 +345,7 @@ def test_a_broken_mart_blocks_and_the_previous_release_stays(settings, publish_b
     assert_old_release_is_current(settings)
 
 
+@pytest.mark.usefixtures("gate")
 @pytest.mark.parametrize(
     "sql",
     ["alter table marts.response_rates add column n_women integer", "create table marts.extra as select 1 as n"],
@@ -358,6 +361,7 @@ def test_what_no_contract_declares_blocks(settings, publish_build, sql):
     assert_old_release_is_current(settings)
 
 
+@pytest.mark.usefixtures("gate")
 def test_a_failure_of_suppression_itself_blocks(settings, publish_build, monkeypatch):
     publish_build(OLD)
     monkeypatch.setattr(write, "suppress", lambda frame, _contract, _small_cell: frame)
@@ -405,15 +409,14 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("module", "name"), STEPS, ids=[name for _, name in STEPS])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "broken")], ids=["interrupt", "error"])
-def test_a_failure_before_the_rename_leaves_the_old_release(settings, publish_build, monkeypatch, module, name, error):
+def test_a_failure_at_any_step_before_the_rename_leaves_the_old_release(settings, publish_build, monkeypatch):
     publish_build(OLD)
-    monkeypatch.setattr(module, name, failing(error))
-    with pytest.raises(type(error)):
-        publish_build(NEW)
-    assert_old_release_is_current(settings)
-    monkeypatch.undo()
+    for module, name in STEPS:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, failing(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                publish_build(NEW)
+        assert_old_release_is_current(settings)
 
 
 def failing(error: BaseException) -> Callable[..., Any]:
@@ -443,9 +446,9 @@ def test_a_failure_while_pruning_leaves_no_half_release_to_be_found(settings, pu
     with monkeypatch.context() as patch:
         patch.setattr(releases.shutil, "rmtree", failing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            publish_build("c" * 64)
-    assert {release.fingerprint[0] for release in published(settings.layout)} == {"b", "c"}
-    publish_build("c" * 64)
+            releases.prune(settings.layout, 1)
+    assert fingerprints(settings) == "b"
+    publish_build(NEW)
     assert leftovers(settings) == []
 
 
@@ -478,7 +481,7 @@ home, step = Path(sys.argv[1]), sys.argv[2]
 contract = mart_contract(home.parent / "child")
 write.load_mart_contracts = lambda _settings: {contract.name: contract}
 write.gate_marts = lambda *_: []  # Great Expectations takes seconds to import and is tested elsewhere
-module = {"write_dictionary": databases, "write_manifest": write}.get(step, publish)
+module = databases if step == "write_dictionary" else publish
 original = getattr(module, step)
 
 def killed(*arguments):
@@ -494,7 +497,7 @@ publish.publish_release(settings, build)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["write_dictionary", "write_manifest", "publish_directory", "point"])
+@pytest.mark.parametrize("step", ["write_dictionary", "point"])
 def test_a_killed_process_leaves_the_old_release_and_the_next_run_cleans_up(settings, publish_build, step):
     publish_build(OLD)
     command = [sys.executable, "-c", CHILD, str(settings.layout.root), step]
@@ -510,8 +513,7 @@ def test_a_killed_process_leaves_the_old_release_and_the_next_run_cleans_up(sett
 
 
 def test_asking_for_the_current_release_imports_nothing_heavy():
-    heavy = "polars duckdb pandas great_expectations sqlmesh yaml".split()
-    code = f"import sys, registry_pipeline.release.publish; sys.exit(' '.join(set({heavy}) & set(sys.modules)))"
+    heavy = ["polars", "duckdb", "pandas", "great_expectations", "sqlmesh", "yaml"]
+    code = f"import sys, registry_pipeline.release.publish; sys.exit(' '.join(set({heavy}) & set(sys.modules)) or None)"
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert run.stderr.strip() == ""
-    assert issubclass(GateRefusedError, RegistryError)
+    assert (run.returncode, run.stderr.strip()) == (0, "")

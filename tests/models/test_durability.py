@@ -181,10 +181,8 @@ def test_a_landmark_with_fewer_than_eleven_at_risk_is_not_shown(warehouse: Wareh
 
 
 def test_a_stratum_without_a_responder_shows_whom_it_lacks(warehouse: Warehouse) -> None:
-    given = life_tables([(None, None)])  # type: ignore[list-item]
-    given["intermediate.int_durability_patient"][0].update(
-        is_evaluable=False, **dict.fromkeys(["censored_status", "composite_status", "competing_status"])
-    )
+    given = life_tables([(7, 1)])
+    given["intermediate.int_durability_patient"][0].update(is_evaluable=False)
     query = warehouse(given, RELIEF, CURVES)
     row = overall(query, RELIEF, "competing")[0]
     assert (row["numerator"], row["denominator"], row["n_treated"], row["coverage"]) == (0, 0, 1, 1)

@@ -123,3 +123,34 @@ def test_staging_columns_carry_the_contracts_words(project: Project, layer: str)
     assert model.description
     assert set(model.column_descriptions) == set(model.columns_to_types)
     assert model.grains
+
+
+def test_no_row_of_a_patient_who_withdrew_with_deletion_gets_into_staging(warehouse: Warehouse) -> None:
+    keep, drop = ({**PATIENT, "patient_id": name, "line": line} for line, name in [(2, "p1"), (3, "p2")])
+    events = [
+        _row(1, 2, patient_id="p2", seq=1, event="registry_consent", study_day=0),
+        _row(1, 3, patient_id="p2", seq=2, event="withdrawn_delete", study_day=9),
+        _row(1, 4, patient_id="p1", seq=1, event="withdrawn_delete", study_day=1),
+        _row(1, 5, patient_id="p1", seq=2, event="registry_consent", study_day=5),
+    ]
+    both = [("p1", "1", 2), ("p2", "2", 3)]
+    query = warehouse(
+        {
+            "lake.clinic": [{"clinic_id": "C001"}],
+            "lake.patient": [keep, drop],
+            "lake.consent_event": events,
+            "lake.course": [_row(1, line, course_id=f"k{n}", patient_id=p, start_day=0) for p, n, line in both],
+            "lake.session": [_row(1, line, session_id=f"s{n}", course_id=f"k{n}") for _, n, line in both],
+            "lake.followup_contact": [_row(1, line, followup_id=f"f{n}", patient_id=p) for p, n, line in both],
+            "lake.adverse_event": [
+                *(_row(1, line, ae_id=f"a{n}", session_id=f"s{n}") for _, n, line in both),
+                *(_row(1, line + 9, ae_id=f"b{n}", followup_id=f"f{n}") for _, n, line in both),
+            ],
+        },
+        *(f"staging.stg_{name}" for name in ("patient", "consent_event", "course", "session", "adverse_event")),
+    )
+    assert query("select patient_id from staging.stg_patient") == [{"patient_id": "p1"}]
+    assert query("select distinct patient_id from staging.stg_consent_event") == [{"patient_id": "p1"}]
+    assert query("select course_id from staging.stg_course") == [{"course_id": "k1"}]
+    assert query("select session_id from staging.stg_session") == [{"session_id": "s1"}]
+    assert query("select ae_id from staging.stg_adverse_event order by 1") == [{"ae_id": "a1"}, {"ae_id": "b1"}]

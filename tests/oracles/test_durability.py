@@ -14,7 +14,7 @@ ESTIMANDS = {"A": "censored", "B": "composite", "C": "competing"}
 
 @pytest.fixture
 def micro(shared: Path, warehouse: Warehouse) -> Query:
-    patients = pd.read_csv(shared / "oracles" / "dur_micro_patients.csv", dtype="Int64", converters={"patient": str})
+    patients = pd.read_csv(shared / "oracles" / "dur_micro_patients.csv")
     scores = pd.read_csv(shared / "oracles" / "dur_micro_assessments.csv", dtype={"nrs": str})
     given: dict[str, list[dict[str, Any]]] = {
         "staging.stg_patient": [

@@ -8,9 +8,9 @@ import pytest
 
 from registry_pipeline import nightly
 from registry_pipeline.errors import ConfigurationError, GateRefusedError, LockHeldError
-from registry_pipeline.lake.atomic import exclusive, point
+from registry_pipeline.lake.atomic import exclusive
 from registry_pipeline.progress import Progress
-from registry_pipeline.release import releases
+from registry_pipeline.release.releases import Release
 from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse.build import Build
 from tests.pipeline.conftest import COURSE_HEADER, Workbench, course_line
@@ -26,6 +26,7 @@ class Stages:
     fingerprint: str = "a" * 64
     calls: list[str] = field(default_factory=list)
     is_gate_shut: bool = False
+    current: Release | None = None
 
     def inputs_fingerprint(self, _: Settings) -> str:
         return self.fingerprint
@@ -34,18 +35,17 @@ class Stages:
         self.calls.append("build")
         return Build(path=Path("nowhere"), fingerprint=self.fingerprint)
 
-    def publish(self, settings: Settings, build: Build, **_: object) -> releases.Release:
+    def publish(self, settings: Settings, build: Build, **_: object) -> Release:
         self.calls.append("publish")
         if self.is_gate_shut:
             raise GateRefusedError("A mart breaks its contract.")
-        folder = settings.layout.releases / f"20261121-{build.fingerprint[:10]}"
-        folder.mkdir(parents=True)
-        releases.write_manifest(
-            folder,
-            {"release_id": folder.name, "inputs_fingerprint": build.fingerprint, "published_at": "2026-11-21T02:00"},
-        )
-        point(settings.layout.current, folder)
-        return releases.read_release(folder)
+        release_id = f"20261121-{build.fingerprint[:10]}"
+        path = settings.layout.releases / release_id
+        self.current = Release(release_id, path, build.fingerprint, "2026-11-21T02:00:00+00:00")
+        return self.current
+
+    def current_release(self, _: object) -> Release | None:
+        return self.current
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def stages(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Stages:
     monkeypatch.setattr("registry_pipeline.warehouse.build.inputs_fingerprint", fake.inputs_fingerprint)
     monkeypatch.setattr("registry_pipeline.warehouse.build.build_warehouse", fake.build)
     monkeypatch.setattr("registry_pipeline.release.publish.publish_release", fake.publish)
+    monkeypatch.setattr("registry_pipeline.release.publish.current_release", fake.current_release)
     bench.feed()
     bench.drop("course_1.csv", COURSES)
     return fake
@@ -90,7 +91,7 @@ def test_a_refused_gate_leaves_the_previous_release_and_the_ingested_deliveries(
     bench.drop("course_2.csv", COURSES.replace("c1", "c2"))
     with pytest.raises(GateRefusedError):
         nightly.run_nightly(bench.settings)
-    assert releases.current_release(bench.settings.layout) == first
+    assert stages.current == first
     assert len(list(bench.home.glob("receipts/*/*.json"))) == 2
 
 

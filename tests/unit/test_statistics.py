@@ -70,6 +70,13 @@ def test_a_restricted_mean_never_exceeds_its_horizon(rows: list[Patient], horizo
     assert np.isnan(mean) or 0 <= mean <= horizon + 1e-9
 
 
+def test_an_incidence_never_exceeds_one() -> None:
+    for n_patients in range(1, 60):
+        last = aalen_johansen(LifeTable.from_patients(range(n_patients), [1] * n_patients)).estimate[-1]
+        assert last == pytest.approx(1, abs=1e-12)
+        assert last <= 1
+
+
 def test_events_precede_censorings_on_the_same_day() -> None:
     curve = kaplan_meier(LifeTable.from_patients([7, 7], [0, 1]))
     assert curve.estimate.tolist() == [0.5]

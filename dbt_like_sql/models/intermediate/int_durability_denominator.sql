@@ -1,0 +1,47 @@
+MODEL (
+  name intermediate.int_durability_denominator,
+  kind FULL,
+  description 'How many were treated, assessed and in response at the end of induction: what durability is conditional on.',
+  column_descriptions (
+    indication = 'all, or the diagnosis that the course was for.',
+    instrument = 'The outcome instrument.',
+    dimension = 'overall, clinic, route or indication.',
+    level = 'all, the clinic, the route or the diagnosis.',
+    n_treated = 'Treated patients with an eligible baseline on the instrument.',
+    n_assessed = 'Of these, assessed within 14 days after the last induction session.',
+    n_responders = 'Of these, in response at the first such assessment.'
+  ),
+  grain (indication, instrument, dimension, level),
+  audits (
+    not_null(columns := (indication, instrument, dimension, level)),
+    unique_combination_of_columns(columns := (indication, instrument, dimension, level)),
+    forall(criteria := (n_responders <= n_assessed, n_assessed <= n_treated))
+  )
+);
+
+with counts as (
+  select
+    p.indication_code,
+    p.clinic_id,
+    p.route_code,
+    p.instrument,
+    count(*) as n_treated,
+    sum(case when p.is_assessed then 1 else 0 end) as n_assessed,
+    sum(case when p.is_evaluable then 1 else 0 end) as n_responders,
+  from intermediate.int_durability_patient as p
+  group by p.indication_code, p.clinic_id, p.route_code, p.instrument
+),
+
+strata as (
+  @expand_strata(counts, [instrument], [n_treated, n_assessed, n_responders])
+)
+
+select
+  s.indication::varchar as indication,
+  s.instrument::varchar as instrument,
+  s.dimension::varchar as dimension,
+  s.level::varchar as level,
+  s.n_treated::bigint as n_treated,
+  s.n_assessed::bigint as n_assessed,
+  s.n_responders::bigint as n_responders,
+from strata as s

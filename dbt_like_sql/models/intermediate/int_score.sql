@@ -1,0 +1,71 @@
+MODEL (
+  name intermediate.int_score,
+  kind FULL,
+  description 'Valid scores of treated patients up to their data cut: the total as sent, or completed from the items answered.',
+  column_descriptions (
+    clinic_id = 'The clinic.',
+    patient_id = 'The patient.',
+    assessment_id = 'The assessment.',
+    instrument = 'The outcome instrument.',
+    study_day = 'Day of the assessment; 0 is the first ketamine session of the patient.',
+    course_day = 'Day of the assessment counted from the start of the first induction course.',
+    score = 'The score, not rounded to whole points.',
+    is_prorated = 'Whether the score was completed from the items answered.',
+    can_be_baseline = 'Whether it was taken before, or away from, a dose.',
+    can_be_outcome = 'Whether it was taken on a day without a session, or before the dose of that day.'
+  ),
+  grain (clinic_id, assessment_id),
+  audits (
+    not_null(columns := (clinic_id, patient_id, assessment_id, instrument, study_day, course_day, score)),
+    unique_combination_of_columns(columns := (clinic_id, assessment_id))
+  )
+);
+
+with session_days as (
+  select distinct s.clinic_id, s.patient_id, s.study_day,
+  from intermediate.int_session as s
+),
+
+scored as (
+  select
+    a.clinic_id,
+    a.patient_id,
+    a.assessment_id,
+    a.instrument,
+    a.study_day,
+    a.study_day - c.course_start_day as course_day,
+    a.timing_rel_dose,
+    case
+      when a.total is not null then a.total::decimal(14, 8)
+      when a.n_items_answered between r.min_answered and i.n_items then (
+        a.items_sum::double * case r.total_is when 'sum' then i.n_items else 1 end / a.n_items_answered
+      )::decimal(14, 8)
+    end as score,
+    a.total is null and a.n_items_answered < i.n_items as is_prorated,
+    i.min_score,
+    i.max_score,
+  from staging.stg_outcome_assessment as a
+  inner join intermediate.int_cohort as c
+    on a.clinic_id = c.clinic_id and a.patient_id = c.patient_id
+  inner join reference.instruments as i
+    on a.instrument = i.instrument
+  left join reference.proration_rules as r
+    on a.instrument = r.instrument
+  where a.study_day <= c.data_cut_day
+)
+
+select
+  s.clinic_id,
+  s.patient_id,
+  s.assessment_id,
+  s.instrument,
+  s.study_day,
+  s.course_day,
+  s.score,
+  s.is_prorated,
+  s.timing_rel_dose not in ('during', 'post') as can_be_baseline,
+  d.study_day is null or s.timing_rel_dose = 'pre' as can_be_outcome,
+from scored as s
+left join session_days as d
+  on s.clinic_id = d.clinic_id and s.patient_id = d.patient_id and s.study_day = d.study_day
+where s.score between s.min_score and s.max_score

@@ -1,0 +1,83 @@
+"""Survival of response on a weekly grid, from the life tables."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp, parse_one
+from sqlmesh import ExecutionContext, model
+from sqlmesh.core.model import ModelKindName
+
+from registry_pipeline.statistics.durability import KEYS, curve_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GRAIN = [*KEYS, "day"]
+RULES = (
+    "numerator <= denominator",
+    "n_at_risk <= denominator",
+    "survival between 0 and 1",
+    "ci_low <= survival and survival <= ci_high",
+)
+
+
+def columns(*names: str) -> list[exp.Column]:
+    # As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
+    return [exp.column(name) for name in names]
+
+
+@model(
+    "marts.durability_curves",
+    kind={"name": ModelKindName.FULL},
+    description=(
+        "How many responders are still in response, week by week after the last induction session. "
+        "Observed in registry, uncontrolled."
+    ),
+    columns={
+        "indication": "varchar",
+        "instrument": "varchar",
+        "estimand": "varchar",
+        "dimension": "varchar",
+        "level": "varchar",
+        "day": "integer",
+        "survival": "double",
+        "ci_low": "double",
+        "ci_high": "double",
+        "ci_method": "varchar",
+        "n_at_risk": "bigint",
+        "numerator": "bigint",
+        "denominator": "bigint",
+        "is_suppressed": "boolean",
+        "suppression_reason": "varchar",
+    },
+    column_descriptions={
+        "indication": "all, or the diagnosis that the course was for.",
+        "instrument": "The outcome instrument that response is measured with.",
+        "estimand": "What retreatment means: censor_at_retreatment, composite (it counts as loss) or competing.",
+        "dimension": "overall, clinic, route or indication.",
+        "level": "all, the clinic, the route or the diagnosis.",
+        "day": "Days since the last induction session, every seventh.",
+        "survival": (
+            "Probability of not having lost response by the day; in competing, one minus the cumulative incidence of "
+            "loss. Null past the last follow-up."
+        ),
+        "ci_low": "Lower limit of the 95 % interval of survival; null where survival is 0 or 1.",
+        "ci_high": "Upper limit of the 95 % interval of survival; null where survival is 0 or 1.",
+        "ci_method": "greenwood_log_log (Kaplan-Meier) or delta_log_log (Aalen-Johansen).",
+        "n_at_risk": "Responders still followed and without an event just before the day.",
+        "numerator": "Responders with the event by the day.",
+        "denominator": "Responders at the end of induction.",
+        "is_suppressed": "Whether the row is hidden for small cells; always false here, decided at release.",
+        "suppression_reason": "Why the row is hidden.",
+    },
+    grains=[f"({', '.join(GRAIN)})"],
+    depends_on=["intermediate.int_durability_life_table"],
+    audits=[
+        ("not_null", {"columns": columns(*GRAIN, "n_at_risk", "numerator", "denominator")}),
+        ("unique_combination_of_columns", {"columns": columns(*GRAIN)}),
+        ("forall", {"criteria": [parse_one(rule, dialect="duckdb") for rule in RULES]}),
+    ],
+)
+def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+    life_table = context.resolve_table("intermediate.int_durability_life_table")
+    rows = curve_rows(context.fetchdf(parse_one(f"select * from {life_table}", dialect="duckdb")))
+    return rows.assign(is_suppressed=False, suppression_reason=None)

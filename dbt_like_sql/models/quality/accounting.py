@@ -1,0 +1,62 @@
+"""What the rules that span tables refused, and what of each delivery still counts."""
+
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.macros import MacroEvaluator
+from sqlmesh.core.model import ModelKindName
+
+from registry_pipeline.warehouse import staging
+from registry_pipeline.warehouse.project import sources
+
+
+def entrypoint(evaluator: MacroEvaluator) -> str:
+    return str(evaluator.blueprint_var("query"))
+
+
+def columns(*names: str) -> list[exp.Column]:
+    # As expressions: SQLMesh takes bare strings for text literals.
+    return [exp.column(name) for name in names]
+
+
+TABLES = sources().contracts.tables
+
+model(
+    "quality.cross_table_findings",
+    is_sql=True,
+    kind={"name": ModelKindName.FULL},
+    description="Every current row that a rule spanning tables refuses: a foreign key without its accepted parent.",
+    columns={
+        "clinic_id": "varchar",
+        "delivery_id": "varchar",
+        "table_name": "varchar",
+        "line": "bigint",
+        "column_name": "varchar",
+        "rule_id": "varchar",
+    },
+    column_descriptions={
+        "clinic_id": "The clinic that sent the row.",
+        "delivery_id": "The delivery that the row came in.",
+        "table_name": "The table of the row.",
+        "line": "The physical line of the row in its file, from 1.",
+        "column_name": "The foreign key that finds no parent.",
+        "rule_id": "The rule that refuses the row, such as session.course_id_orphan.",
+    },
+    audits=[("not_null", {"columns": columns("clinic_id", "delivery_id", "line", "rule_id", "column_name")})],
+    blueprints=[{"query": staging.findings_query(TABLES)}],
+)(entrypoint)
+
+model(
+    "quality.delivery_adjustments",
+    is_sql=True,
+    kind={"name": ModelKindName.FULL},
+    description="What the warehouse found about each delivery after its receipt was written.",
+    columns={"delivery_id": "varchar", "n_cross_table_refused": "bigint", "n_current": "bigint"},
+    column_descriptions={
+        "delivery_id": "The delivery.",
+        "n_cross_table_refused": "Its current rows that a rule spanning tables refuses.",
+        "n_current": "Its rows that are current, refused ones included; the rest of its accepted rows is superseded.",
+    },
+    grains=["delivery_id"],
+    audits=[("not_null", {"columns": columns("delivery_id")}), ("unique_values", {"columns": columns("delivery_id")})],
+    blueprints=[{"query": staging.adjustments_query(TABLES)}],
+)(entrypoint)

@@ -1,0 +1,31 @@
+"""Exact limits of Poisson counts, for SQL to look up."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import parse_one
+from sqlmesh import ExecutionContext, model
+from sqlmesh.core.model import ModelKindName
+
+from registry_pipeline.warehouse.reference import garwood_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@model(
+    "reference.garwood",
+    kind={"name": ModelKindName.FULL},
+    description="Garwood 95 % limits of every count up to the number of consented patients, who have a first event once.",
+    columns={"n_events": "bigint", "low": "double", "high": "double"},
+    column_descriptions={
+        "n_events": "The count.",
+        "low": "Lower limit of its mean.",
+        "high": "Upper limit of its mean.",
+    },
+    grains=["n_events"],
+    depends_on=["intermediate.int_consented_patient"],
+)
+def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+    patients = context.resolve_table("intermediate.int_consented_patient")
+    query = parse_one(f"select count(*) as n_patients from {patients}", dialect="duckdb")
+    return garwood_table(int(context.fetchdf(query)["n_patients"].iloc[0]))

@@ -1,0 +1,58 @@
+"""Two staging models for every table contract: `cur_<table>` and `stg_<table>`.
+
+The SQL and the documentation come from the contract, so a new column or table needs no code here.
+"""
+
+from typing import Any
+
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.macros import MacroEvaluator
+from sqlmesh.core.model import ModelKindName
+
+from registry_pipeline.contracts.model import Column, TableContract
+from registry_pipeline.warehouse import staging
+from registry_pipeline.warehouse.project import sources
+
+
+def entrypoint(evaluator: MacroEvaluator) -> str:
+    return str(evaluator.blueprint_var("query"))
+
+
+def documented(columns: tuple[Column, ...]) -> dict[str, Any]:
+    return {
+        "columns": {column.name: column.physical_type for column in columns},
+        "column_descriptions": {column.name: column.description for column in columns},
+    }
+
+
+def audits(table: TableContract) -> list[Any]:
+    # As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
+    key = [exp.column(name) for name in staging.key_columns(table)]
+    return [("not_null", {"columns": key}), ("unique_combination_of_columns", {"columns": key})]
+
+
+TABLES = sources().contracts.tables
+
+for table in staging.delivered(TABLES):
+    model(
+        f"staging.cur_{table.name}",
+        is_sql=True,
+        kind={"name": ModelKindName.FULL},
+        description=f"The current row of each {table.name}: the latest delivery's, and in it the latest line's.",
+        grains=list(staging.key_columns(table)),
+        audits=audits(table),
+        blueprints=[{"query": staging.current_query(table, TABLES)}],
+        **documented(staging.current_columns(table)),
+    )(entrypoint)
+
+for table in TABLES.values():
+    model(
+        f"staging.stg_{table.name}",
+        is_sql=True,
+        kind={"name": ModelKindName.VIEW},
+        description=f"{table.description} Accepted rows only, one per key, none of a patient who withdrew with deletion.",
+        grains=list(staging.key_columns(table)),
+        blueprints=[{"query": staging.accepted_query(table, TABLES)}],
+        **documented(staging.contract_columns(table)),
+    )(entrypoint)

@@ -1,0 +1,185 @@
+"""Commands that only look: `status`, `quarantine`, `query`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import asdict
+from decimal import Decimal
+from enum import StrEnum
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from registry_pipeline.cli.common import ClinicOption, HomeOption, JsonOption, guarded, require_home, settings_for
+from registry_pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry_pipeline.quarantine import Finding, RuleCount
+    from registry_pipeline.settings import Settings
+    from registry_pipeline.status import RegistryStatus
+
+_LINES_SHOWN = 12
+
+
+class Format(StrEnum):
+    """How `registry query` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@guarded
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show each clinic's last delivery, lateness and counts, and the current release."""
+    from registry_pipeline.status import registry_status  # noqa: PLC0415 - keeps --help fast
+
+    found = registry_status(require_home(settings_for(home)))
+    if as_json:
+        _print_json({**asdict(found), "problems": [str(problem) for problem in found.problems]})
+    else:
+        _print_status(found)
+
+
+@guarded
+def quarantine(home: HomeOption = None, clinic: ClinicOption = None, as_json: JsonOption = False) -> None:
+    """Show what was refused: by rule, then by file with its lines."""
+    from registry_pipeline.quarantine import count_by_rule, read_quarantine  # noqa: PLC0415 - keeps --help fast
+
+    settings = require_home(settings_for(home))
+    findings = read_quarantine(settings, clinic_id=clinic)
+    rules = count_by_rule(findings)
+    if as_json:
+        _print_json({"by_rule": [asdict(rule) for rule in rules], "findings": [asdict(item) for item in findings]})
+    else:
+        print_rules(rules)
+        print_files(findings)
+
+
+@guarded
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over marts.* and meta.*")],
+    home: HomeOption = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.table,
+) -> None:
+    """Run SQL on the current release. The release cannot be changed by it."""
+    columns, rows = query_release(require_home(settings_for(home)), sql)
+    if output is Format.json:
+        _print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif output is Format.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        from registry_pipeline.console import stdout, table  # noqa: PLC0415 - rich, only for tables
+
+        stdout().print(table(None, columns, rows))
+
+
+def query_release(settings: Settings, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns and rows of a query on the current public release.
+
+    Raises:
+        ConfigurationError: If there is no release, or DuckDB refuses the SQL.
+    """
+    database = settings.layout.current / "registry.duckdb"
+    if not database.exists():
+        raise ConfigurationError(
+            "There is no release yet.", remedy="Publish one with `registry run`.", file=settings.layout.current
+        )
+    import duckdb  # noqa: PLC0415 - half a second, only where a database is read
+
+    from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - likewise
+
+    connection = open_database(database.resolve(), read_only=True, settings=settings)
+    try:
+        # Without this a query could still read or write other files of the machine.
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        result = connection.execute(sql)
+        return [column[0] for column in result.description or []], result.fetchall()
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"The query was refused: {error}", remedy="Mend the SQL; `from meta.dictionary` lists the columns."
+        ) from None
+    finally:
+        connection.close()
+
+
+def print_rules(rules: Sequence[RuleCount]) -> None:
+    """Print what was refused, by rule."""
+    from registry_pipeline.console import stdout, table  # noqa: PLC0415 - rich, only for tables
+
+    if not rules:
+        stdout().print("The quarantine is empty.")
+        return
+    stdout().print(
+        table(
+            "Quarantine by rule",
+            ["rule", "#findings", "#files", "what it means"],
+            [(rule.rule_id, rule.n_findings, rule.n_files, rule.reason) for rule in rules],
+        )
+    )
+
+
+def print_files(findings: Sequence[Finding]) -> None:
+    """Print what was refused, by file, with the lines."""
+    from registry_pipeline.console import stdout  # noqa: PLC0415 - rich, only for tables
+
+    console = stdout()
+    standing = [finding for finding in findings if not finding.is_replaced]
+    by_file = sorted(standing, key=lambda item: (item.clinic_id, item.file_name, item.rule_id, item.line or 0))
+    for (clinic_id, file_name), of_file in groupby(by_file, key=lambda item: (item.clinic_id, item.file_name)):
+        console.print(f"\n{clinic_id}/{file_name}", style="bold", markup=False)
+        for rule_id, of_rule in groupby(of_file, key=lambda item: item.rule_id):
+            console.print(f"  {rule_id}: {_lines(list(of_rule))}", markup=False)
+    if len(standing) < len(findings):
+        n_replaced = len(findings) - len(standing)
+        console.print(f"\n{n_replaced:,} more findings are in files that a later delivery has replaced (see --json).")
+
+
+def _lines(findings: Sequence[Finding]) -> str:
+    lines = sorted({finding.line for finding in findings if finding.line is not None})
+    if not lines:
+        return "the whole file"
+    shown = ", ".join(str(line) for line in lines[:_LINES_SHOWN])
+    more = f" and {len(lines) - _LINES_SHOWN:,} more" if len(lines) > _LINES_SHOWN else ""
+    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}"
+
+
+def _print_status(found: RegistryStatus) -> None:
+    from registry_pipeline.console import print_error, stdout, table  # noqa: PLC0415 - rich, only for tables
+
+    release = f"{found.release_id}, published {found.published_at}" if found.release_id else "none yet"
+    stdout().print(f"Home: {found.home}\nCurrent release: {release}", markup=False)
+    columns = ["clinic", "last file", "received", "#days ago", "late?", "#deliveries", "#refused"]
+    rows = [
+        (
+            clinic.clinic_id,
+            clinic.last_file or "never delivered",
+            (clinic.last_received_at or "")[:16].replace("T", " "),
+            clinic.days_since_last,
+            "LATE" if clinic.is_late else "no",
+            clinic.n_deliveries,
+            clinic.n_refused,
+            clinic.counts.n_accepted,
+            clinic.counts.n_quarantined,
+            clinic.counts.n_duplicate,
+        )
+        for clinic in found.clinics
+    ]
+    stdout().print(table(None, [*columns, "#accepted", "#quarantined", "#duplicate"], rows))
+    for problem in found.problems:
+        print_error(problem)
+
+
+def _print_json(data: object) -> None:
+    json.dump(
+        data, sys.stdout, indent=2, default=lambda value: float(value) if isinstance(value, Decimal) else str(value)
+    )
+    sys.stdout.write("\n")

@@ -1,0 +1,84 @@
+"""The SQL assets, derived from the SQLMesh project. One op builds them all in a fresh private file."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from registry_pipeline.defs.sql_graph import SqlModel
+from registry_pipeline.settings import Settings
+
+
+class BuildConfig(dg.Config):
+    """How the warehouse is built."""
+
+    is_forced: bool = Field(default=False, description="Build even if the current release already holds everything.")
+
+
+def sql_assets(models: Sequence[SqlModel], known: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
+    """Return every model as an asset.
+
+    Args:
+        models: The graph of the SQLMesh project.
+        known: The assets of other groups that a model may read.
+    """
+    keys = {*known, *(dg.AssetKey(list(model.key)) for model in models)}
+    specs = [_spec(model, keys) for model in models]
+
+    @dg.multi_asset(name="build", specs=specs, required_resource_keys={"registry"})
+    def build(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[dg.MaterializeResult[None]]:
+        from registry_pipeline.nightly import needs_build  # noqa: PLC0415 - a code location loads often
+        from registry_pipeline.warehouse.build import build_warehouse  # noqa: PLC0415 - likewise
+
+        registry = context.resources.registry
+        with registry.stage():
+            if not config.is_forced and not needs_build(registry.settings):
+                context.log.info("Nothing has changed since the current release: nothing to build.")
+                return
+            result = build_warehouse(registry.settings, progress=registry.progress_of(context.log.info))
+            n_rows = _row_counts(registry.settings, result.path, models)
+        for spec, model in zip(specs, models, strict=True):
+            metadata: dict[str, Any] = {"fingerprint": result.fingerprint, "dagster/row_count": n_rows[model.key]}
+            yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+
+    return build
+
+
+def _spec(model: SqlModel, known: Collection[dg.AssetKey]) -> dg.AssetSpec:
+    columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
+    lineage = {
+        column.name: [
+            dg.TableColumnDep(dg.AssetKey([schema, name]), parent) for schema, name, parent in column.comes_from
+        ]
+        for column in model.columns
+        if column.comes_from
+    }
+    wanted = [dg.AssetKey(list(key)) for key in model.depends_on]
+    return dg.AssetSpec(
+        dg.AssetKey(list(model.key)),
+        deps=[key for key in wanted if key in known],
+        group_name=model.schema,
+        description=model.description,
+        kinds={"duckdb", model.language},
+        # Nothing changed: nothing is built, and what hangs on it is skipped too.
+        skippable=True,
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        },
+    )
+
+
+def _row_counts(settings: Settings, path: Path, models: Sequence[SqlModel]) -> dict[tuple[str, str], int]:
+    from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - a code location loads often
+
+    connection = open_database(path, read_only=True, settings=settings)
+    try:
+        return {
+            model.key: connection.execute(f"select count(*) from {model.schema}.{model.name}").fetchall()[0][0]
+            for model in models
+        }
+    finally:
+        connection.close()

@@ -1,0 +1,206 @@
+"""The release gate: each mart contract compiled to a Great Expectations suite, run on small pandas frames.
+
+What belongs here: compiling, running, refusing. What does not: where frames come from, and disclosure
+(`disclosure.py` proves that on its own). Great Expectations takes seconds to import, so it is imported only when
+marts are judged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from registry_pipeline.contracts.model import Compare, Expression, MaxLength, OneOf, Pattern, Range, Severity
+from registry_pipeline.errors import ContractError, GateRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from registry_pipeline.release.mart_contracts import MartContract, MartRule
+
+_COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+"""Adds how many rows fail, and still no value of any of them."""
+
+
+@dataclass(frozen=True)
+class GateFinding:
+    """A check that a mart fails. Says how many rows, never which values."""
+
+    mart: str
+    check: str
+    """Rule id, such as `response_rates.rate_range`."""
+    severity: Severity
+    n_rows: int
+
+
+def gate_marts(frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract]) -> list[GateFinding]:
+    """Judge every mart by its contract and return the findings that do not block.
+
+    Raises:
+        GateRefusedError: If a mart or a contract is missing, or a check of severity reject fails; names marts and
+            checks.
+    """
+    _require_coverage(frames, contracts)
+    findings = [finding for name in sorted(frames) for finding in check_mart(frames[name], contracts[name])]
+    if blocking := [finding for finding in findings if finding.severity == "reject"]:
+        listed = ", ".join(f"{finding.check} ({finding.n_rows} rows)" for finding in blocking)
+        raise GateRefusedError(
+            f"The marts failed {len(blocking)} blocking checks: {listed}.",
+            remedy="Nothing was published and the previous release stays. Mend the model, or the deliveries it reads.",
+        )
+    return findings
+
+
+def check_mart(frame: pl.DataFrame, contract: MartContract) -> list[GateFinding]:
+    """Return every check of the contract that the frame fails, in the order of the contract."""
+    if tuple(frame.columns) != contract.column_names:
+        # No other check can be trusted, or even run, on other columns.
+        return [GateFinding(contract.name, f"{contract.name}.columns", "reject", frame.height)]
+    prepared = frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64), *_holding(contract))
+    batch = _batch(prepared, contract.name)
+    expectations = list(_expectations(contract, prepared.columns))
+    results = _validate(batch, expectations, "BOOLEAN_ONLY")
+    failed = [expectation for expectation in expectations if not _passed(results, expectation)]
+    if not failed:
+        return []
+    counted = _validate(batch, failed, _COUNTS_ONLY)
+    return [_finding(contract.name, expectation, counted) for expectation in failed]
+
+
+def _require_coverage(frames: Iterable[str], contracts: Iterable[str]) -> None:
+    without_contract, without_mart = sorted(set(frames) - set(contracts)), sorted(set(contracts) - set(frames))
+    if without_contract or without_mart:
+        words = [f"marts.{name} has no contract" for name in without_contract]
+        words += [f"the contract {name} has no mart" for name in without_mart]
+        raise GateRefusedError(
+            f"Marts and contracts do not match: {', '.join(words)}.",
+            remedy="Every public mart needs one file in data_contracts/marts, and every file there a mart.",
+        )
+
+
+def _holding(contract: MartContract) -> Iterator[pl.Expr]:
+    """Yield a column per check that GX cannot express on pandas, saying whether it holds; named as the check."""
+    for column in contract.columns:
+        if column.is_required and column.role != "key":
+            # A hidden row has lost its numbers on purpose.
+            holds = pl.col(column.name).is_not_null() | pl.col("is_suppressed").fill_null(value=False)
+            yield holds.alias(_required(contract, column.name))
+    for rule in contract.rules:
+        if isinstance(rule.check, Expression):
+            yield _compiled(rule, rule.check.sql)
+
+
+def _compiled(rule: MartRule, sql: str) -> pl.Expr:
+    try:
+        return pl.sql_expr(sql).fill_null(value=True).alias(rule.id)
+    except pl.exceptions.PolarsError as error:
+        raise ContractError(f"The expression of {rule.id} cannot be compiled.", remedy="Mend its SQL.") from error
+
+
+def _required(contract: MartContract, column: str) -> str:
+    return f"{contract.name}.{column}_required"
+
+
+def _expectations(contract: MartContract, columns: list[str]) -> Iterator[Any]:
+    gxe = _great_expectations().expectations
+    name = contract.name
+    yield gxe.ExpectTableColumnsToMatchOrderedList(column_list=columns, meta=_meta(f"{name}.columns"))
+    for column in contract.columns:
+        meta = _meta(_required(contract, column.name))
+        if column.role == "key":
+            yield gxe.ExpectColumnValuesToNotBeNull(column=column.name, meta=meta)
+        elif column.is_required:
+            yield gxe.ExpectColumnValuesToBeInSet(column=meta["rule"], value_set=[True], meta=meta)
+    grain = list(contract.grain)
+    unique = _meta(f"{name}.grain_unique")
+    if len(grain) == 1:
+        yield gxe.ExpectColumnValuesToBeUnique(column=grain[0], meta=unique)
+    else:
+        yield gxe.ExpectCompoundColumnsToBeUnique(column_list=grain, ignore_row_if="never", meta=unique)
+    for rule in contract.rules:
+        yield _expectation(gxe, rule)
+
+
+def _expectation(gxe: Any, rule: MartRule) -> Any:
+    meta, check, column = _meta(rule.id, rule.severity), rule.check, rule.column
+    match check:
+        case Range():
+            return gxe.ExpectColumnValuesToBeBetween(
+                column=column,
+                min_value=None if check.min is None else float(check.min),
+                max_value=None if check.max is None else float(check.max),
+                strict_min=check.min_exclusive,
+                meta=meta,
+            )
+        case OneOf():
+            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(check.values), meta=meta)
+        case Pattern():
+            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=f"^(?:{check.regex})$", meta=meta)
+        case MaxLength():
+            return gxe.ExpectColumnValueLengthsToBeBetween(column=column, max_value=check.n, meta=meta)
+        case Compare():
+            return _comparison(gxe, check, meta)
+        case Expression():
+            return gxe.ExpectColumnValuesToBeInSet(column=rule.id, value_set=[True], meta=meta)
+
+
+def _comparison(gxe: Any, check: Compare, meta: dict[str, str]) -> Any:
+    either = "either_value_is_missing"
+    if check.op == "=":
+        return gxe.ExpectColumnPairValuesToBeEqual(
+            column_A=check.left, column_B=check.right, ignore_row_if=either, meta=meta
+        )
+    greater, less = (check.left, check.right) if check.op.startswith(">") else (check.right, check.left)
+    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=greater, column_B=less, or_equal=check.op.endswith("="), ignore_row_if=either, meta=meta
+    )
+
+
+def _meta(rule_id: str, severity: Severity = "reject") -> dict[str, str]:
+    return {"rule": rule_id, "severity": severity}
+
+
+def _great_expectations() -> Any:
+    """Import Great Expectations: without its telemetry, its deprecation noise, and logs that could quote a cell."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations  # noqa: PLC0415 - seconds to import; only a new release needs it
+        import great_expectations.expectations  # noqa: PLC0415 - likewise
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    return great_expectations
+
+
+def _batch(frame: pl.DataFrame, name: str) -> Any:
+    context = _great_expectations().get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("marts").add_dataframe_asset(name)
+    definition = asset.add_batch_definition_whole_dataframe("all")
+    return definition.get_batch({"dataframe": frame.to_pandas()})
+
+
+def _validate(batch: Any, expectations: list[Any], result_format: Any) -> dict[str, Any]:
+    """Return each result by rule id; GX reorders them."""
+    suite = _great_expectations().ExpectationSuite(name="contract", expectations=expectations)
+    results = batch.validate(suite, result_format=result_format).results
+    return {result.expectation_config.meta["rule"]: result for result in results}
+
+
+def _passed(results: dict[str, Any], expectation: Any) -> bool:
+    result = results.get(expectation.meta["rule"])
+    return result is not None and bool(result.success)
+
+
+def _finding(mart: str, expectation: Any, results: dict[str, Any]) -> GateFinding:
+    rule, severity = expectation.meta["rule"], expectation.meta["severity"]
+    result = results.get(rule)
+    n_rows = result.result.get("unexpected_count") if result is not None else None
+    if n_rows is None:
+        # GX could not evaluate the check at all: nothing is known to hold, so even a warning blocks.
+        return GateFinding(mart, rule, "reject", 0)
+    return GateFinding(mart, rule, severity, int(n_rows))

@@ -1,0 +1,202 @@
+"""The tables a release tells about itself: `meta.releases`, `meta.deliveries`, `quarantine.records`.
+
+What belongs here: their columns, the SQL that fills them from the build, the check that every record is accounted
+for. What does not: marts.
+"""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry_pipeline.errors import ReconciliationError
+from registry_pipeline.release.dictionary import ColumnDoc, TableDoc
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from registry_pipeline.warehouse.build import Build
+
+RELEASES = TableDoc(
+    "meta",
+    "releases",
+    "This release and those before it, the latest first.",
+    (
+        ColumnDoc("release_id", "VARCHAR", "The release: date of publishing and start of the inputs' fingerprint."),
+        ColumnDoc("published_at", "TIMESTAMP", "When it was published (UTC)."),
+        ColumnDoc("inputs_fingerprint", "VARCHAR", "Hash of deliveries, contracts, SQL and code it was made from."),
+        ColumnDoc("contract_version", "VARCHAR", "Version of the table contracts in force."),
+        ColumnDoc("code_version", "VARCHAR", "Version of the pipeline."),
+        ColumnDoc("n_deliveries", "BIGINT", "Deliveries known to the registry, refused ones included."),
+        ColumnDoc("n_clinics", "BIGINT", "Clinics with at least one delivery."),
+        ColumnDoc("n_patients", "BIGINT", "Patients whose consent lets them be counted; empty when too few to show."),
+        ColumnDoc("previous_release_id", "VARCHAR", "The release that was current before; empty for the first."),
+    ),
+)
+
+DELIVERIES = TableDoc(
+    "meta",
+    "deliveries",
+    "One row per delivery (one file of a clinic). n_records = n_accepted + n_quarantined + n_duplicate, always.",
+    (
+        ColumnDoc("delivery_id", "VARCHAR", "SHA-256 of the file."),
+        ColumnDoc("clinic_id", "VARCHAR", "The clinic that sent it."),
+        ColumnDoc("file_name", "VARCHAR", "Its path below the clinic's landing folder."),
+        ColumnDoc("received_at", "TIMESTAMP", "When it was ingested (UTC)."),
+        ColumnDoc("feed_version", "VARCHAR", "Version of the feed that mapped it."),
+        ColumnDoc("contract_version", "VARCHAR", "Version of the table contracts that judged it."),
+        ColumnDoc("status", "VARCHAR", "accepted, partial (some records quarantined) or refused (the whole file)."),
+        ColumnDoc("n_records", "BIGINT", "Records read."),
+        ColumnDoc("n_accepted", "BIGINT", "Records accepted."),
+        ColumnDoc("n_quarantined", "BIGINT", "Records refused by a rule, those without their parent row included."),
+        ColumnDoc("n_duplicate", "BIGINT", "Records that repeat an earlier one of the delivery."),
+        ColumnDoc("n_superseded", "BIGINT", "Accepted records that a later delivery has replaced."),
+    ),
+)
+
+QUARANTINE = TableDoc(
+    "quarantine",
+    "records",
+    "One row per finding that kept a record out. The raw records stay in the quarantine files of the home.",
+    (
+        ColumnDoc("clinic_id", "VARCHAR", "The clinic that sent the record."),
+        ColumnDoc("delivery_id", "VARCHAR", "The delivery it came in."),
+        ColumnDoc("file_name", "VARCHAR", "The file's path below the clinic's landing folder."),
+        ColumnDoc("table_name", "VARCHAR", "The table it was meant for."),
+        ColumnDoc("line", "BIGINT", "Physical line, sheet row or row number in the file, from 1."),
+        ColumnDoc("column_name", "VARCHAR", "The column at fault; empty for rules about the whole record."),
+        ColumnDoc("rule_id", "VARCHAR", "The rule that it breaks."),
+        ColumnDoc("severity", "VARCHAR", "reject or duplicate."),
+        ColumnDoc("dimension", "VARCHAR", "Data-quality dimension of the rule."),
+        ColumnDoc("reason", "VARCHAR", "The rule in one sentence."),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is known of a release before it is written."""
+
+    release_id: str
+    published_at: str
+    build: "Build"
+    previous_release_id: str | None
+    ledger: list[dict[str, Any]]
+    """Rows of `meta.releases` for the releases before this one, the latest first."""
+
+
+def insert_deliveries(connection: "duckdb.DuckDBPyConnection", build: str) -> None:
+    """Fill `meta.deliveries`: the receipts, less what the warehouse refused for want of a parent row.
+
+    Raises:
+        ReconciliationError: If a delivery's records are not all accounted for.
+    """
+    connection.execute(DELIVERIES.ddl)
+    connection.execute(
+        f"""
+        insert into {DELIVERIES.address}
+        with adjustment as (
+          select delivery_id, max(n_cross_table_refused) as n_refused, max(n_current) as n_current
+          from {build}.quality.delivery_adjustments
+          group by delivery_id
+        ), adjusted as (
+          select d.*,
+            d.n_accepted - coalesce(a.n_refused, 0) as n_still_accepted,
+            d.n_quarantined + coalesce(a.n_refused, 0) as n_kept_out,
+            d.n_accepted - coalesce(a.n_current, 0) as n_superseded
+          from {build}.lake.delivery as d
+          left join adjustment as a on d.delivery_id = a.delivery_id
+        )
+        select delivery_id, clinic_id, file_name, cast(received_at as timestamp), feed_version, contract_version,
+          case when status = 'refused' then 'refused' when n_kept_out > 0 then 'partial' else 'accepted' end,
+          n_records, n_still_accepted, n_kept_out, n_duplicate, n_superseded
+        from adjusted
+        order by clinic_id, delivery_order
+        """
+    )
+    _require_balance(connection)
+
+
+def _require_balance(connection: "duckdb.DuckDBPyConnection") -> None:
+    unbalanced = connection.execute(
+        f"""
+        select clinic_id, delivery_id from {DELIVERIES.address}
+        where (n_records = n_accepted + n_quarantined + n_duplicate
+          and least(n_accepted, n_quarantined, n_duplicate, n_superseded) >= 0
+          and n_superseded <= n_accepted + n_quarantined) is not true
+        order by clinic_id, delivery_id
+        """
+    ).fetchall()
+    if unbalanced:
+        clinic_id, delivery_id = unbalanced[0]
+        raise ReconciliationError(
+            f"The records of {len(unbalanced)} deliveries are not all accounted for, the first being delivery "
+            f"{delivery_id[:12]} of clinic {clinic_id}.",
+            remedy="Nothing was published. This is a fault of the pipeline: report it.",
+        )
+
+
+def insert_releases(
+    connection: "duckdb.DuckDBPyConnection", build: str, draft: Draft, contract_version: str, small_cell: int
+) -> list[dict[str, Any]]:
+    """Fill `meta.releases` with this release and those before it, and return its rows, the latest first."""
+    n_deliveries, n_clinics = connection.execute(
+        f"select count(*), count(distinct clinic_id) from {build}.lake.delivery"
+    ).fetchall()[0]
+    n_patients = connection.execute(f"select count(*) from {build}.intermediate.int_consented_patient").fetchall()[0][0]
+    row = {
+        "release_id": draft.release_id,
+        "published_at": draft.published_at,
+        "inputs_fingerprint": draft.build.fingerprint,
+        "contract_version": contract_version,
+        "code_version": version("registry-pipeline"),
+        "n_deliveries": n_deliveries,
+        "n_clinics": n_clinics,
+        "n_patients": None if 0 < n_patients <= small_cell else n_patients,
+        "previous_release_id": draft.previous_release_id,
+    }
+    ledger = [row, *draft.ledger]
+    connection.execute(RELEASES.ddl)
+    columns = [column.name for column in RELEASES.columns]
+    connection.executemany(
+        f"insert into {RELEASES.address} values ({', '.join('?' for _ in columns)})",
+        [[entry.get(column) for column in columns] for entry in ledger],
+    )
+    return ledger
+
+
+def insert_quarantine(
+    connection: "duckdb.DuckDBPyConnection", build: str, files: list[Path], sentences: dict[str, str]
+) -> None:
+    """Fill `quarantine.records` from the quarantine files and from what the warehouse refused.
+
+    Args:
+        connection: Open on the new database, with the build attached.
+        build: The name under which it is attached.
+        files: The quarantine files of committed deliveries.
+        sentences: What each cross-table rule says, by rule id.
+    """
+    connection.execute("create schema quarantine")
+    connection.execute(QUARANTINE.ddl)
+    if files:
+        columns = ", ".join(column.name for column in QUARANTINE.columns)
+        connection.execute(
+            f"insert into {QUARANTINE.address} select {columns} from read_parquet($files, hive_partitioning = false)",
+            {"files": [str(file) for file in files]},
+        )
+    connection.execute(
+        f"""
+        insert into {QUARANTINE.address}
+        with delivery as (
+          select distinct delivery_id, clinic_id, file_name from {build}.lake.delivery
+        ), rule as (
+          select unnest(cast($rules as varchar[])) as rule_id, unnest(cast($sentences as varchar[])) as sentence
+        )
+        select f.clinic_id, f.delivery_id, d.file_name, f.table_name, f.line, f.column_name, f.rule_id,
+          'reject', 'conformance', r.sentence
+        from {build}.quality.cross_table_findings as f
+        left join delivery as d on f.delivery_id = d.delivery_id and f.clinic_id = d.clinic_id
+        left join rule as r on f.rule_id = r.rule_id
+        """,
+        {"rules": list(sentences), "sentences": list(sentences.values())},
+    )

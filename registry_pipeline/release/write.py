@@ -1,0 +1,77 @@
+"""What is in a release: both databases and the manifest, written into a folder and judged there as they lie on disk.
+
+What belongs here: which is written from which, and what judges what. What does not: how a folder becomes the current
+release (`publish.py`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from registry_pipeline.contracts.load import load_contracts
+from registry_pipeline.progress import Progress
+from registry_pipeline.release.databases import read_deliveries, read_marts, write_public, write_restricted
+from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
+from registry_pipeline.release.gate import GateFinding, gate_marts
+from registry_pipeline.release.mart_contracts import load_mart_contracts
+from registry_pipeline.release.meta import Draft
+from registry_pipeline.release.releases import write_manifest
+from registry_pipeline.settings import Settings
+
+__all__ = ["Draft", "write_release"]
+
+
+def write_release(staged: Path, draft: Draft, settings: Settings, progress: Progress) -> None:
+    """Write both databases into `staged`, judge them, and write the manifest last.
+
+    Marts are judged twice: as built, where no number is hidden yet and a wrong one cannot hide either, and as shown.
+
+    Raises:
+        GateRefusedError: If a check on marts or disclosure fails.
+        ReconciliationError: If a delivery's records are not all accounted for.
+        StorageError: If something cannot be written.
+    """
+    contracts, marts = load_contracts(settings), load_mart_contracts(settings)
+    restricted, public = staged / "restricted.duckdb", staged / "registry.duckdb"
+    progress.step("write restricted.duckdb")
+    ledger = write_restricted(restricted, draft, contracts, marts, settings)
+    progress.step("check marts")
+    built = {name: with_flags(frame) for name, frame in read_marts(restricted, settings).items()}
+    gate_marts(built, marts)
+    progress.step("write registry.duckdb")
+    released = {name: suppress(frame, marts[name], settings.small_cell) for name, frame in built.items()}
+    write_public(public, restricted, released, marts, settings)
+    progress.step("check the release")
+    shown = read_marts(public, settings)
+    findings = gate_marts(shown, marts)
+    for name, frame in shown.items():
+        assert_nothing_small(frame, marts[name], settings.small_cell)
+    for finding in findings:
+        progress.message(f"Warning: {finding.check} fails on {finding.n_rows} rows.")
+    deliveries = read_deliveries(public, settings)
+    write_manifest(staged, _manifest(ledger, deliveries, shown, findings, settings.small_cell))
+
+
+def _manifest(
+    ledger: list[dict[str, Any]],
+    deliveries: pl.DataFrame,
+    shown: Mapping[str, pl.DataFrame],
+    findings: list[GateFinding],
+    small_cell: int,
+) -> dict[str, Any]:
+    n_suppressed = {name: int(frame["is_suppressed"].sum()) for name, frame in shown.items()}
+    feeds: dict[str, list[str]] = {}
+    for clinic_id, feed_version in deliveries.select("clinic_id", "feed_version").unique().sort(pl.all()).iter_rows():
+        feeds.setdefault(clinic_id, []).append(feed_version)
+    return {
+        **ledger[0],
+        "small_cell": small_cell,
+        "feeds": feeds,
+        "deliveries": deliveries["delivery_id"].to_list(),
+        "marts": {name: {"n_rows": frame.height, "n_suppressed": n_suppressed[name]} for name, frame in shown.items()},
+        "n_suppressed_rows": sum(n_suppressed.values()),
+        "warnings": {finding.check: finding.n_rows for finding in findings},
+        "releases": ledger,
+    }

@@ -1,0 +1,1 @@
+"""From frames in the contract's columns to files as a clinic sends them. A shape changes form, never content."""

@@ -1,0 +1,75 @@
+"""What a build is made from, as one hash: when it has not changed there is nothing to build.
+
+What belongs here: everything that can change a number in a release. What does not: times, and settings that only
+change how fast it is made.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from registry_pipeline.content import content_path
+from registry_pipeline.contracts.load import load_contracts
+from registry_pipeline.feeds.load import load_feeds
+from registry_pipeline.lake.receipts import read_receipts
+from registry_pipeline.settings import Settings
+
+_CODE = ("contracts", "lake", "release", "statistics", "warehouse")
+"""Packages whose code decides what is in a release."""
+
+
+def inputs_fingerprint(settings: Settings) -> str:
+    """Return the SHA-256 of everything that decides what is in a release."""
+    digest = hashlib.sha256()
+    for part in _parts(settings):
+        digest.update(part)
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def clinic_types(settings: Settings) -> dict[str, str]:
+    """Return the type of each clinic that has a feed."""
+    feeds = load_feeds(settings, load_contracts(settings)).by_clinic
+    return {clinic_id: feed.clinic_type for clinic_id, feed in sorted(feeds.items())}
+
+
+def _parts(settings: Settings) -> Iterator[bytes]:
+    yield version("registry-pipeline").encode()
+    yield f"small_cell={settings.small_cell}".encode()
+    yield load_contracts(settings).fingerprint.encode()
+    for clinic_id, clinic_type in clinic_types(settings).items():
+        yield f"{clinic_id}={clinic_type}".encode()
+    for receipt in read_receipts(settings.layout):
+        yield "|".join(
+            str(part)
+            for part in (
+                receipt.clinic_id,
+                receipt.delivery_id,
+                receipt.source,
+                receipt.mode,
+                receipt.order,
+                receipt.status,
+                receipt.rules_fingerprint,
+            )
+        ).encode()
+    for file in _content(settings):
+        yield file.name.encode()
+        yield file.read_bytes()
+
+
+def _content(settings: Settings) -> Iterator[Path]:
+    project = content_path("dbt_like_sql")
+    yield project / "config.yaml"
+    for folder in ("models", "macros", "audits"):
+        yield from _files(project / folder)
+    yield from _files(content_path("data_contracts/marts"))
+    for shipped in _files(content_path("data_contracts/reference")):
+        yield settings.vocabulary_path(shipped.name)
+    package = Path(__file__).resolve().parents[1]
+    for name in _CODE:
+        yield from _files(package / name)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
