@@ -27,16 +27,19 @@ class CompiledMapping:
     _mapping: TableMapping
     _contract: TableContract
 
+    @property
+    def takes_every_row(self) -> bool:
+        """Tell whether every row of its file or sheet is a record of this table."""
+        return not self._mapping.where
+
     def claims(self) -> pl.Expr:
-        """Return which raw rows this mapping takes."""
-        return pl.all_horizontal(
-            pl.lit(value=True),
-            *(pl.col(name).str.strip_chars().is_in(values) for name, values in self._mapping.where.items()),
-        ).fill_null(value=False)
+        """Return which raw rows a mapping with a `where` takes."""
+        conditions = (pl.col(name).str.strip_chars().is_in(values) for name, values in self._mapping.where.items())
+        return pl.all_horizontal(*conditions).fill_null(value=False)
 
     def records(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return the raw rows that are records of this table: filtered by `where`, unpivoted when the feed says so."""
-        rows = raw.filter(self.claims()) if self._mapping.where else raw
+        rows = raw if self.takes_every_row else raw.filter(self.claims())
         if self._mapping.unpivot is None:
             return rows
         return pl.concat(

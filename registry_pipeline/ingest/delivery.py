@@ -115,19 +115,22 @@ class _Work:
             self._table(only).add_damaged(len(batch.damages))
         else:
             self.n_unassigned += len(batch.damages)
-        unclaimed = batch.frame.filter(~pl.any_horizontal(mapping.claims() for mapping in mappings))
-        columns = [name for name in unclaimed.columns if name != LINE]
+        if not any(mapping.takes_every_row for mapping in mappings):
+            self._quarantine_unclaimed(batch.frame.filter(~pl.any_horizontal(mapping.claims() for mapping in mappings)))
+
+    def _quarantine_unclaimed(self, rows: pl.DataFrame) -> None:
+        columns = [name for name in rows.columns if name != LINE]
         self.findings.write(
             None,
             "reject",
-            unclaimed.select(
+            rows.select(
                 pl.lit("record.unmapped").alias("rule_id"),
                 pl.lit(None, dtype=pl.String).alias("column_name"),
                 pl.col(LINE).alias("line"),
                 pl.struct(columns).struct.json_encode().alias("record"),
             ).with_columns(self.rulebook.identifiers.withhold("record")),
         )
-        self.n_unassigned += unclaimed.height
+        self.n_unassigned += rows.height
 
     def discard(self) -> None:
         """Forget what was read of a delivery that is refused whole."""

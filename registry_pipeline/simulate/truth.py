@@ -135,12 +135,23 @@ def _rate(numerator: int, denominator: int) -> float | None:
     return round(numerator / denominator, 6) if denominator else None
 
 
-def _response_truth(counts: Counts) -> dict[str, Any]:
+Groups = dict[tuple[str, ...], dict[str, int]]
+
+
+def _grouped(counts: Counts) -> Groups:
+    """Return counts by the last part of their key, within the parts before it."""
+    groups: Groups = {}
+    for key, n in counts.items():
+        groups.setdefault(key[:-1], {})[key[-1]] = n
+    return groups
+
+
+def _response_truth(groups: Groups) -> dict[str, Any]:
     truth: dict[str, Any] = {}
     for instrument in planted.INSTRUMENTS:
         windows = {}
         for window in WINDOWS:
-            values = {key[3]: n for key, n in counts.items() if key[:3] == ("response", instrument.name, window)}
+            values = groups["response", instrument.name, window]
             n_eligible = values["n_eligible"]
             if n_eligible:
                 deep = "substantial" if instrument.name in {"nrs_avg", "bpi_interference"} else "remission"
@@ -157,19 +168,16 @@ def _response_truth(counts: Counts) -> dict[str, Any]:
     return truth
 
 
-def _event_truth(counts: Counts) -> dict[str, Any]:
+def _event_truth(groups: Groups) -> dict[str, Any]:
     truth: dict[str, Any] = {}
     for route in planted.ROUTES:
-        groups = {
-            label: {key[3]: n for key, n in counts.items() if key[:3] == ("events", route.code, label)}
-            for label in _SESSION_GROUPS
-        }
+        by_group = {label: groups.get(("events", route.code, label), {}) for label in _SESSION_GROUPS}
         pooled: dict[str, int] = {}
-        for values in groups.values():
+        for values in by_group.values():
             for term, n in values.items():
                 pooled[term] = pooled.get(term, 0) + n
         if pooled:
-            rows = {"all": pooled, **{label: values for label, values in groups.items() if values}}
+            rows = {"all": pooled, **{label: values for label, values in by_group.items() if values}}
             truth[route.code] = {label: _event_rates(values) for label, values in rows.items()}
     return truth
 
@@ -189,10 +197,10 @@ def _median(parts: list[Floats]) -> float | None:
     return round(middle, 3) if np.isfinite(middle) else None
 
 
-def _durability_truth(result: Tally) -> dict[str, Any]:
+def _durability_truth(result: Tally, groups: Groups) -> dict[str, Any]:
     truth = {}
     for instrument in planted.INSTRUMENTS:
-        values = {key[2]: n for key, n in result.counts.items() if key[:2] == ("durability", instrument.name)}
+        values = groups["durability", instrument.name]
         true, seen = (_median(part.get(instrument.name, [])) for part in (result.loss_true, result.loss_seen))
         if values["n_responders"]:
             truth[instrument.name] = {
@@ -204,18 +212,19 @@ def _durability_truth(result: Tally) -> dict[str, Any]:
     return truth
 
 
-def _form_truth(counts: Counts) -> dict[str, Any]:
-    forms = {code: counts.get(("forms", code), 0) for code in FORM_STATUS}
+def _form_truth(groups: Groups) -> dict[str, Any]:
+    forms = {code: groups["forms",].get(code, 0) for code in FORM_STATUS}
     return {**forms, "ascertainment_rate": _rate(forms["complete"], sum(forms.values()))}
 
 
 def _realised(result: Tally) -> dict[str, Any]:
+    groups = _grouped(result.counts)
     return {
-        **{key[0]: n for key, n in result.counts.items() if len(key) == 1},
-        "response": _response_truth(result.counts),
-        "durability": _durability_truth(result),
-        "adverse_events_per_session": _event_truth(result.counts),
-        "ae_forms": _form_truth(result.counts),
+        **groups[()],
+        "response": _response_truth(groups),
+        "durability": _durability_truth(result, groups),
+        "adverse_events_per_session": _event_truth(groups),
+        "ae_forms": _form_truth(groups),
     }
 
 

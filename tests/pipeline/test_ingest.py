@@ -301,3 +301,28 @@ def test_an_unforeseen_fault_in_one_delivery_shows_no_value_and_lets_the_others_
     summary = ingest_landing(bench.settings)
     assert len(summary.receipts) == 1
     assert "CANARY" not in str(summary.problems[0])
+
+
+EVENTS = """
+  - pattern: "export*.csv"
+    format: csv
+    mode: snapshot
+    tables:
+      - table: course
+        where: {event: [start]}
+"""
+
+
+def test_a_row_that_no_table_claims_is_quarantined(bench: Workbench) -> None:
+    bench.feed(EVENTS)
+    bench.drop("export.csv", f"event,{COURSE_HEADER}\nstart,{course_line(1)}\nparty,{course_line(2)}\n")
+    (receipt,) = bench.ingest().receipts
+    assert bench.findings() == [(3, "record.unmapped")]
+    assert receipt.counts == Counts(2, 1, 1, 0)
+    assert receipt.tables["unassigned"] == Counts(1, 0, 1, 0)
+
+
+def test_a_large_file_whose_every_row_is_a_record_is_taken(bench: Workbench) -> None:
+    bench.drop("course.csv", csv(*(course_line(number) for number in range(60_000))))
+    (receipt,) = bench.ingest().receipts
+    assert receipt.counts == Counts(60_000, 60_000, 0, 0)

@@ -89,6 +89,11 @@ def test_a_refusal_exits_3_and_names_marts_and_checks_but_no_value(contract):
     assert str(SECRET) not in str(caught.value)
 
 
+def test_great_expectations_logs_nothing(contract, caplog):
+    check_mart(with_flags(one(rate=SECRET, ci_high=0.1)), contract)
+    assert caplog.text == ""
+
+
 def test_a_mart_without_a_contract_blocks(contract):
     with pytest.raises(GateRefusedError, match=r"marts\.extra has no contract"):
         gate_marts({"response_rates": with_flags(GOOD), "extra": GOOD}, {"response_rates": contract})
