@@ -7,7 +7,6 @@ run as well. The project is loaded once per session; a build takes milliseconds.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,8 +159,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 @pytest.fixture(scope="session")
 def project(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Return the SQLMesh project as production loads it, over a database in memory."""
-    cache: Path = tmp_path_factory.mktemp("cache")
-    with open_project(sources, None, cache) as context:
+    with open_project(sources, None, tmp_path_factory.mktemp("cache")) as context:
         yield Project(context, sources)
 
 

@@ -6,7 +6,7 @@ from sqlmesh.core.macros import MacroEvaluator
 
 
 @macro()
-def consent_state(evaluator: MacroEvaluator, events: exp.Expr) -> str:
+def consent_state(_evaluator: MacroEvaluator, events: exp.Expr) -> str:
     """Select the latest event of each patient that says whether the registry may use the data.
 
     Other events (off-label acknowledgement, home use) say nothing about that.

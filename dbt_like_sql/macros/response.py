@@ -12,14 +12,20 @@ from sqlmesh.core.macros import MacroEvaluator
 SLACK = "cast(0.00001 as decimal(14, 8))"
 
 
+def _sql(part: exp.Expr) -> str:
+    # An argument may be a whole expression, and it must stay one.
+    return f"({part.sql(dialect='duckdb')})"
+
+
 def _improvement(better: exp.Expr, baseline: exp.Expr, score: exp.Expr) -> str:
-    b, s = baseline.sql(), score.sql()
-    return f"case when {better.sql()} = 'higher' then {s} - {b} else {b} - {s} end"
+    b, s = _sql(baseline), _sql(score)
+    # Parentheses inside the branches: SQLMesh folds a case whose condition is constant and drops those around it.
+    return f"case when {_sql(better)} = 'higher' then ({s} - {b}) else ({b} - {s}) end"
 
 
 @macro()
 def reaches(
-    evaluator: MacroEvaluator,
+    _evaluator: MacroEvaluator,
     kind: exp.Expr,
     threshold: exp.Expr,
     better: exp.Expr,
@@ -27,26 +33,26 @@ def reaches(
     score: exp.Expr,
 ) -> str:
     """Tell whether a score reaches a response threshold; null when score or threshold is."""
-    improvement, limit = f"({_improvement(better, baseline, score)})", threshold.sql()
+    improvement, limit = f"({_improvement(better, baseline, score)})", _sql(threshold)
     return f"""
-    case {kind.sql()}
-      when 'percent' then 100 * {improvement} >= {limit} * {baseline.sql()} - {SLACK}
+    case {_sql(kind)}
+      when 'percent' then 100 * {improvement} >= {limit} * {_sql(baseline)} - {SLACK}
       when 'points' then {improvement} >= {limit} - {SLACK}
       when 'absolute' then
         case
-          when {better.sql()} = 'higher' then {score.sql()} >= {limit} - {SLACK}
-          else {score.sql()} <= {limit} + {SLACK}
+          when {_sql(better)} = 'higher' then {_sql(score)} >= {limit} - {SLACK}
+          else {_sql(score)} <= {limit} + {SLACK}
         end
     end
     """
 
 
 @macro()
-def in_remission(evaluator: MacroEvaluator, operator: exp.Expr, limit: exp.Expr, score: exp.Expr) -> str:
+def in_remission(_evaluator: MacroEvaluator, operator: exp.Expr, limit: exp.Expr, score: exp.Expr) -> str:
     """Tell whether a score is on the healthy side of the cut; null when score or cut is."""
-    s, cut = score.sql(), limit.sql()
+    s, cut = _sql(score), _sql(limit)
     return f"""
-    case {operator.sql()}
+    case {_sql(operator)}
       when '<' then {s} < {cut} - {SLACK}
       when '<=' then {s} <= {cut} + {SLACK}
       when '>' then {s} > {cut} + {SLACK}
@@ -57,7 +63,7 @@ def in_remission(evaluator: MacroEvaluator, operator: exp.Expr, limit: exp.Expr,
 
 @macro()
 def deteriorates(
-    evaluator: MacroEvaluator, points: exp.Expr, better: exp.Expr, baseline: exp.Expr, score: exp.Expr
+    _evaluator: MacroEvaluator, points: exp.Expr, better: exp.Expr, baseline: exp.Expr, score: exp.Expr
 ) -> str:
     """Tell whether a score is worse than baseline by at least so many points; null when score or points is."""
-    return f"-({_improvement(better, baseline, score)}) >= {points.sql()} - {SLACK}"
+    return f"-({_improvement(better, baseline, score)}) >= {_sql(points)} - {SLACK}"

@@ -6,13 +6,13 @@ from sqlmesh.core.macros import MacroEvaluator
 
 
 @macro()
-def expand_strata(evaluator: MacroEvaluator, counts: exp.Expr, keys: exp.Expr, sums: exp.Expr) -> str:
+def expand_strata(_evaluator: MacroEvaluator, counts: exp.Expr, keys: exp.Expr, sums: exp.Expr) -> str:
     """Sum counts by (indication_code, clinic_id, route_code, keys) into (indication, dimension, level, keys).
 
     Counts are aggregated before they get here, so the sevenfold join touches hundreds of rows and not patients.
 
     Args:
-        evaluator: SQLMesh's.
+        _evaluator: SQLMesh's.
         counts: The relation to expand: a model or a CTE with indication_code, clinic_id, route_code, keys and sums.
         keys: The mart's further key columns, as an array.
         sums: The additive columns, as an array.

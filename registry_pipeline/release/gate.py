@@ -172,7 +172,11 @@ def _great_expectations() -> Any:
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations  # noqa: PLC0415 - seconds to import; only a new release needs it
         import great_expectations.expectations  # noqa: PLC0415 - likewise
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("great_expectations")
+    if logger.propagate:
+        # Its children set levels of their own, so nothing short of this keeps them quiet.
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
     return great_expectations
 
 

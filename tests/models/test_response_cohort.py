@@ -53,7 +53,8 @@ def test_the_latest_consent_state_decides(warehouse: Warehouse, events: list[str
         {
             "staging.stg_patient": _patient(),
             "staging.stg_consent_event": [
-                {**KEY, "seq": seq, "event": event, "study_day": seq * 10 - 9} for seq, event in enumerate(events, start=1)
+                {**KEY, "seq": seq, "event": event, "study_day": seq * 10 - 9}
+                for seq, event in enumerate(events, start=1)
             ],
         },
         "intermediate.int_consented_patient",

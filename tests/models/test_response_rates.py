@@ -62,9 +62,7 @@ def _responses(warehouse: Warehouse, cohort: Rows, baselines: Rows, scores: Rows
 
 
 def _flags(warehouse: Warehouse, instrument: str, baseline: float, score: float) -> dict[str, Any]:
-    query = _responses(
-        warehouse, [_patient()], [_baseline(baseline, instrument)], [_score(28, score, instrument)]
-    )
+    query = _responses(warehouse, [_patient()], [_baseline(baseline, instrument)], [_score(28, score, instrument)])
     (found,) = query(
         """
         select is_response, is_substantial, is_remission, is_deterioration
@@ -75,45 +73,34 @@ def _flags(warehouse: Warehouse, instrument: str, baseline: float, score: float)
 
 
 @pytest.mark.parametrize(
-    ("instrument", "baseline", "score", "response", "substantial", "remission", "deterioration"),
+    ("instrument", "baseline", "score", "flags"),
     [
-        ("nrs_avg", 7, 4.9, True, False, None, False),
-        ("nrs_avg", 7, 4.91, False, False, None, False),
-        ("nrs_avg", 7, 3.5, True, True, None, False),
-        ("nrs_avg", 7, 9, False, False, None, True),
-        ("phq9", 20, 10, True, None, False, False),
-        ("phq9", 20, 10.125, False, None, False, False),
-        ("phq9", 20, 4.5, True, None, True, False),
-        ("phq9", 20, 5, True, None, False, False),
-        ("phq9", 20, 25, False, None, False, True),
-        ("madrs", 30, 12, True, None, True, False),
-        ("pcl5", 50, 40, True, False, False, False),
-        ("pcl5", 50, 35, True, True, False, False),
-        ("pcl5", 50, 41, False, False, False, False),
-        ("pcl5", 50, 60, False, False, False, True),
-        ("promis_physical_function_t", 30, 35, True, None, None, None),
-        ("promis_physical_function_t", 30, 34, False, None, None, None),
-        ("promis_physical_function_t", 30, 20, False, None, None, None),
-        ("pgic", 4, 2, True, None, None, None),
-        ("pgic", 4, 3, False, None, None, None),
+        ("nrs_avg", 7, 4.9, (True, False, None, False)),
+        ("nrs_avg", 7, 4.91, (False, False, None, False)),
+        ("nrs_avg", 7, 3.5, (True, True, None, False)),
+        ("nrs_avg", 7, 9, (False, False, None, True)),
+        ("phq9", 20, 10, (True, None, False, False)),
+        ("phq9", 20, 10.125, (False, None, False, False)),
+        ("phq9", 20, 4.5, (True, None, True, False)),
+        ("phq9", 20, 5, (True, None, False, False)),
+        ("phq9", 20, 25, (False, None, False, True)),
+        ("madrs", 30, 12, (True, None, True, False)),
+        ("pcl5", 50, 40, (True, False, False, False)),
+        ("pcl5", 50, 35, (True, True, False, False)),
+        ("pcl5", 50, 41, (False, False, False, False)),
+        ("pcl5", 50, 60, (False, False, False, True)),
+        ("promis_physical_function_t", 30, 35, (True, None, None, None)),
+        ("promis_physical_function_t", 30, 34, (False, None, None, None)),
+        ("promis_physical_function_t", 30, 20, (False, None, None, None)),
+        ("pgic", 4, 2, (True, None, None, None)),
+        ("pgic", 4, 3, (False, None, None, None)),
     ],
 )
 def test_definitions_are_those_of_the_instrument(
-    warehouse: Warehouse,
-    instrument: str,
-    baseline: float,
-    score: float,
-    response: bool,
-    substantial: bool | None,
-    remission: bool | None,
-    deterioration: bool | None,
+    warehouse: Warehouse, instrument: str, baseline: float, score: float, flags: tuple[bool | None, ...]
 ) -> None:
-    assert _flags(warehouse, instrument, baseline, score) == {
-        "is_response": response,
-        "is_substantial": substantial,
-        "is_remission": remission,
-        "is_deterioration": deterioration,
-    }
+    """The flags are response, substantial response, remission and deterioration; None is not defined."""
+    assert tuple(_flags(warehouse, instrument, baseline, score).values()) == flags
 
 
 @pytest.mark.parametrize(("baseline", "score"), [("1.33333333", "0.66666667"), ("14", "7.00000000")])
@@ -133,9 +120,7 @@ def test_a_window_is_mature_when_data_could_be_recorded_to_its_end(
     warehouse: Warehouse, cut: int, mature: bool
 ) -> None:
     query = _responses(warehouse, [_patient(data_cut_day=cut)], [_baseline(20)], [_score(28, 5)])
-    assert query("select is_mature from intermediate.int_response where time_window = 'wk4'") == [
-        {"is_mature": mature}
-    ]
+    assert query("select is_mature from intermediate.int_response where time_window = 'wk4'") == [{"is_mature": mature}]
     assert bool(query("select * from marts.response_rates where time_window = 'wk4'")) is mature
 
 
@@ -152,12 +137,12 @@ def test_the_carried_score_is_the_windows_else_the_last_before_it_else_the_basel
     ]
 
 
-def _count(indication: str, clinic: str, route: str, eligible: int, observed: int, response: int) -> dict[str, Any]:
+def _count(stratum: tuple[str, str, str], eligible: int, observed: int, response: int) -> dict[str, Any]:
     others = {f"n_{name}": 0 for name in ("substantial", "remission", "deterioration")}
     return {
-        "indication_code": indication,
-        "clinic_id": clinic,
-        "route_code": route,
+        "indication_code": stratum[0],
+        "clinic_id": stratum[1],
+        "route_code": stratum[2],
         "instrument": "phq9",
         "time_window": "wk4",
         "n_eligible": eligible,
@@ -170,9 +155,9 @@ def _count(indication: str, clinic: str, route: str, eligible: int, observed: in
 
 
 COUNTS = [
-    _count("mdd", "C001", "iv", 20, 16, 8),
-    _count("mdd", "C002", "im", 5, 3, 1),
-    _count("ptsd", "C001", "iv", 2, 0, 0),
+    _count(("mdd", "C001", "iv"), 20, 16, 8),
+    _count(("mdd", "C002", "im"), 5, 3, 1),
+    _count(("ptsd", "C001", "iv"), 2, 0, 0),
 ]
 
 

@@ -1,6 +1,7 @@
 """Which scores are valid, which one is the baseline, and which one a window reads."""
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,14 +20,13 @@ COHORT = {
 }
 
 
-def _assessment(number: int, day: int, total: float | None, **cells: Any) -> dict[str, Any]:
+def _assessment(number: int, day: int, **cells: Any) -> dict[str, Any]:
     return {
         **KEY,
         "assessment_id": f"a{number}",
         "instrument": "phq9",
         "study_day": day,
         "timing_rel_dose": "none",
-        "total": None if total is None else Decimal(str(total)),
         **cells,
     }
 
@@ -78,13 +78,13 @@ def _scores(warehouse: Warehouse, *assessments: dict[str, Any], session_days: tu
 def test_a_score_is_the_total_or_prorated_without_rounding(
     warehouse: Warehouse, instrument: str, cells: dict[str, Any], score: Decimal | None
 ) -> None:
-    query = _scores(warehouse, _assessment(1, 28, None, instrument=instrument, **cells))
+    query = _scores(warehouse, _assessment(1, 28, instrument=instrument, **cells))
     expected = [] if score is None else [{"score": score, "is_prorated": "total" not in cells and score != 9}]
     assert query("select score, is_prorated from intermediate.int_score") == expected
 
 
 def test_scores_after_the_data_cut_do_not_count(warehouse: Warehouse) -> None:
-    query = _scores(warehouse, _assessment(1, 60, 5), _assessment(2, 61, 5))
+    query = _scores(warehouse, _assessment(1, 60, total=Decimal(5)), _assessment(2, 61, total=Decimal(5)))
     assert query("select study_day from intermediate.int_score") == [{"study_day": 60}]
 
 
@@ -102,7 +102,7 @@ def test_scores_after_the_data_cut_do_not_count(warehouse: Warehouse) -> None:
 def test_on_a_session_day_an_outcome_must_be_taken_before_the_dose(
     warehouse: Warehouse, day: int, timing: str, can_be_baseline: bool, can_be_outcome: bool
 ) -> None:
-    query = _scores(warehouse, _assessment(1, day, 5, timing_rel_dose=timing))
+    query = _scores(warehouse, _assessment(1, day, total=Decimal(5), timing_rel_dose=timing))
     assert query("select can_be_baseline, can_be_outcome from intermediate.int_score") == [
         {"can_be_baseline": can_be_baseline, "can_be_outcome": can_be_outcome}
     ]
@@ -115,9 +115,7 @@ def _baseline(warehouse: Warehouse, *scores: dict[str, Any]) -> list[dict[str, A
 
 def test_the_baseline_is_the_last_valid_day_of_the_two_weeks_before_the_course(warehouse: Warehouse) -> None:
     found = _baseline(warehouse, _score(-14, 20), _score(-3, 12), _score(0, 15, can_be_baseline=False), _score(1, 5))
-    assert found == [
-        {"baseline_day": -3, "baseline_score": Decimal(12), "is_averaged": False, "is_eligible": True}
-    ]
+    assert found == [{"baseline_day": -3, "baseline_score": Decimal(12), "is_averaged": False, "is_eligible": True}]
 
 
 def test_there_is_no_baseline_before_the_two_weeks(warehouse: Warehouse) -> None:
@@ -189,8 +187,8 @@ def test_end_of_induction_is_the_first_score_in_the_14_days_after_the_last_induc
 
 def test_windows_of_the_course_are_disjoint(warehouse: Warehouse) -> None:
     query = warehouse({}, "reference.time_windows")
-    days = query("select start_day, target_day, end_day from reference.time_windows where anchor = 'course_start' order by 1")
-    assert all(window["start_day"] <= window["target_day"] <= window["end_day"] for window in days)
-    assert all(
-        earlier["end_day"] < later["start_day"] for earlier, later in zip(days, days[1:], strict=False)
+    days = query(
+        "select start_day, target_day, end_day from reference.time_windows where anchor = 'course_start' order by 1"
     )
+    assert all(window["start_day"] <= window["target_day"] <= window["end_day"] for window in days)
+    assert all(earlier["end_day"] < later["start_day"] for earlier, later in pairwise(days))

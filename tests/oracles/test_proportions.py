@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+
 from tests.warehouse_harness import Project, Warehouse
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.warehouse_harness import Query, Warehouse
 
 WINDOW_FLAGS = {
@@ -84,7 +85,9 @@ def registry(shared: Path, warehouse: Warehouse) -> Query:
                 }
                 for row in patients
             ],
-            "staging.stg_outcome_assessment": [_assessment(row) for row in _read(oracles / "resp_micro_assessments.csv")],
+            "staging.stg_outcome_assessment": [
+                _assessment(row) for row in _read(oracles / "resp_micro_assessments.csv")
+            ],
         },
         "marts.response_rates",
     )

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from registry_pipeline.dagster_home import open_instance, prepare_dagster_home
 from registry_pipeline.definitions import build_definitions
 from registry_pipeline.defs.resources import Registry
+from registry_pipeline.defs.sql_graph import read_graph
 from registry_pipeline.settings import Settings
 from tests.conftest import ROOT
 
@@ -32,19 +32,13 @@ TABLES = (
 
 
 @pytest.fixture(scope="module")
-def definitions() -> dg.Definitions:
-    return build_definitions(Registry(Settings()))
+def absent_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graph") / "home"
 
 
 @pytest.fixture(scope="module")
-def repository(definitions: dg.Definitions) -> dg.RepositoryDefinition:
-    return definitions.get_repository_def()
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
+def repository(absent_home: Path) -> dg.RepositoryDefinition:
+    return build_definitions(Registry(Settings(home=absent_home))).get_repository_def()
 
 
 def described(repository: dg.RepositoryDefinition) -> dict[str, Any]:
@@ -99,7 +93,7 @@ def test_every_sql_asset_documents_its_columns(repository: dg.RepositoryDefiniti
     graph = repository.asset_graph
     for key in graph.materializable_asset_keys:
         if key.path[0] in {"marts", "intermediate", "staging"}:
-            schema = graph.get(key).metadata["dagster/column_schema"].value
+            schema = graph.get(key).metadata["dagster/column_schema"]
             assert schema.columns, key
             assert all(column.description for column in schema.columns), key
 
@@ -140,9 +134,14 @@ def test_the_instance_of_a_home_sends_nothing_and_has_one_writer(tmp_path: Path)
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 1
 
 
-def test_loading_the_code_location_creates_no_home(tmp_path: Path) -> None:
-    build_definitions(Registry(Settings(home=tmp_path / "home")))
-    assert not (tmp_path / "home").exists()
+def test_loading_the_code_location_creates_no_home(repository: dg.RepositoryDefinition, absent_home: Path) -> None:
+    assert not absent_home.exists()
+
+
+def test_a_graph_from_the_homes_cache_is_the_graph_of_the_project(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert read_graph(settings) == read_graph(settings)
+    assert len(list((tmp_path / "work" / "sql_graph").iterdir())) == 1
 
 
 @pytest.mark.slow
@@ -155,4 +154,6 @@ def test_the_code_location_is_valid_and_loads_without_warnings(tmp_path: Path) -
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Warning" not in done.stdout + done.stderr
+    # Dagster's own notice that `dg check defs` will follow this command is not about us.
+    warnings = [line for line in (done.stdout + done.stderr).splitlines() if "Warning" in line]
+    assert [line for line in warnings if "SupersessionWarning" not in line] == []

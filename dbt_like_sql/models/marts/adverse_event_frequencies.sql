@@ -63,7 +63,16 @@ counted as (
 -- A frequency of 0 or 1 shows no variance, and one patient has none to show: then patients are what is counted.
 weighed as (
   select
-    c.*,
+    c.ae_term,
+    c.basis,
+    c.ascertainment,
+    c.dimension,
+    c.level,
+    c.numerator,
+    c.denominator,
+    c.n_patients,
+    c.n_patients_with,
+    c.ascertainment_rate,
     @rate(c.numerator, c.denominator) as rate,
     case
       when c.basis <> 'session' or c.numerator in (0, c.denominator) or c.n_patients = 1 then c.n_patients::double

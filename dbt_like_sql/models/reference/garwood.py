@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @model(
     "reference.garwood",
     kind={"name": ModelKindName.FULL},
-    description="Garwood 95 % limits of every count up to the number of consented patients, who have a first event once.",
+    description="Garwood 95 % limits of every count up to the number of patients, who have a first event once.",
     columns={"n_events": "bigint", "low": "double", "high": "double"},
     column_descriptions={
         "n_events": "The count.",

@@ -1,4 +1,4 @@
-"""Every CSV of data_contracts/reference as `reference.<name>`; a deployment's own file takes the shipped one's place."""
+"""Every CSV of data_contracts/reference as `reference.<name>`; a deployment's own file replaces the shipped one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

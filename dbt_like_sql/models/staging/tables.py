@@ -51,7 +51,7 @@ for table in TABLES.values():
         f"staging.stg_{table.name}",
         is_sql=True,
         kind={"name": ModelKindName.VIEW},
-        description=f"{table.description} Accepted rows only, one per key, none of a patient who withdrew with deletion.",
+        description=f"{table.description} Accepted rows, one per key; none of patients who withdrew with deletion.",
         grains=list(staging.key_columns(table)),
         blueprints=[{"query": staging.accepted_query(table, TABLES)}],
         **documented(staging.contract_columns(table)),
