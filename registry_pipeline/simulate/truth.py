@@ -88,7 +88,9 @@ def _tally_response(result: Tally, chunk: Chunk, j: int, eligible: Bools) -> Non
         mature = eligible & (chunk.patients.reach >= last)
         result.add(eligible.sum(), "response", name, window, "n_eligible")
         result.add(mature.sum(), "response", name, window, "n_mature")
-        result.add((mature & in_window.any(axis=1)).sum(), "response", name, window, "n_mature_attended")
+        seen = mature & in_window.any(axis=1)
+        result.add(seen.sum(), "response", name, window, "n_mature_attended")
+        result.add((seen & classes["response"]).sum(), "response", name, window, "n_response_seen")
         for definition in _DEFINITIONS:
             result.add((eligible & classes[definition]).sum(), "response", name, window, definition)
 
@@ -161,6 +163,8 @@ def _response_truth(groups: Groups) -> dict[str, Any]:
                     "response": _rate(values["response"], n_eligible),
                     deep: _rate(values["deep"], n_eligible),
                     "deterioration": _rate(values["deterioration"], n_eligible),
+                    "response_nri": _rate(values["n_response_seen"], values["n_mature"]),
+                    "response_observed": _rate(values["n_response_seen"], values["n_mature_attended"]),
                     "coverage": _rate(values["n_mature_attended"], values["n_mature"]),
                 }
         if windows:
