@@ -71,14 +71,14 @@ def execution_context(context: "Context") -> "ExecutionContext":
                 blueprint_variables=blueprint_variables,
             )
 
-    return Execution(
-        context.engine_adapter, {}, default_dialect="duckdb", default_catalog=context.default_catalog
-    )
+    return Execution(context.engine_adapter, {}, default_dialect="duckdb", default_catalog=context.default_catalog)
 
 
 def _build(model: Any, adapter: Any, execution: "ExecutionContext") -> None:
     try:
-        write_model(model, adapter, execution)
+        # One commit for the table and its comments: each costs a flush of the log to disk.
+        with adapter.transaction():
+            write_model(model, adapter, execution)
         broken = dict(failing_audits(model, adapter))
     except Exception as error:  # noqa: BLE001 - SQLMesh, DuckDB and scipy raise many types, and DuckDB's quote cells
         raise BuildError(f"The model {model.name} fails with {type(error).__name__}.", remedy=_REMEDY) from None

@@ -14,6 +14,7 @@ from registry_pipeline.statistics.rates import clopper_pearson, garwood
 if TYPE_CHECKING:
     import pandas as pd
 
+
 def reference_columns(path: Path) -> dict[str, str]:
     """Return the columns of a vocabulary CSV with the narrowest type that takes every cell."""
     rows = read_vocabulary(path)

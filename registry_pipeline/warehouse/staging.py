@@ -178,7 +178,8 @@ def _parent_join(number: int, key: ForeignKey, tables: Tables) -> str:
     # Without the parent's whole key in hand several parents may match, and the child must not be multiplied.
     distinct = "" if set(key_columns(parent)) <= set(wanted) else "distinct "
     conditions = " and ".join(f"c.{mine} = {alias}.{theirs}" for mine, theirs in pairs)
-    return f"left join (select {distinct}{_columns('x', wanted)} from {relation} as x {accepted}) as {alias} on {conditions}"
+    keys = f"select {distinct}{_columns('x', wanted)} from {relation} as x {accepted}"
+    return f"left join ({keys}) as {alias} on {conditions}"
 
 
 def _paths_to_withdrawn(table: TableContract, tables: Tables) -> list[tuple[str, str, str]]:
