@@ -2,8 +2,12 @@
 PY := .venv/bin/python
 HOME_DIR ?= demo_home
 N ?= 1000000
-# Tests in parallel processes: the machine this is sized for has two cores.
+# Tests in parallel processes: the machine this is sized for has two cores. A file's tests share costly homes, so they
+# stay in one process.
 WORKERS ?= 2
+
+# Bytecode is worth keeping: without it every command spends seconds on importing SQLMesh and Dagster.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-fast check bench dev nightly lock clean
 
@@ -23,10 +27,10 @@ demo: setup
 
 # Fast tests first: they fail within seconds when something basic is broken.
 test: test-fast
-	$(PY) -m pytest -n $(WORKERS) -m slow
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m slow
 
 test-fast: setup
-	$(PY) -m pytest -n $(WORKERS) -m "not slow"
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 check: setup
 	.venv/bin/ruff format --check .
@@ -48,7 +52,7 @@ dev: setup
 
 nightly: setup
 	$(PY) -m registry_pipeline.dagster_home
-	.venv/bin/dagster job execute -w workspace.yaml -j nightly
+	.venv/bin/dagster job execute -m registry_pipeline.definitions -j nightly
 
 lock: setup
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra dev --output-file requirements.lock --generate-hashes --python-version 3.11 --no-emit-index-url --upgrade

@@ -20,15 +20,18 @@ import pyarrow as pa
 
 from benchmarks.data import Data, read_data
 from benchmarks.measure import Clock, worker_arguments
-from benchmarks.peer_rules import TEXT, PeerTable, identifier_pattern, peer_table, read_boolean
+from benchmarks.peer_rules import ARROW, PeerTable, identifier_pattern, peer_table, read_boolean
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.deid.patterns import load_identifiers
 from registry_pipeline.settings import Settings
 
+_TEXT = {"arrow": ARROW, "python": "str"}
+"""Arrow memory is several times faster, and has to be asked for; Python objects are what pandas 2 does by itself."""
 
-def validate_file(table: PeerTable, path: Path, out: Path) -> tuple[int, int]:
+
+def validate_file(table: PeerTable, path: Path, out: Path, text: str) -> tuple[int, int]:
     """Validate one file, write what is accepted and what is refused, and return the counts of both."""
-    raw = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
+    raw = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     clinic_id = path.parent.name
     reasons = {int(row): "record.clinic_id" for row in _foreign_rows(raw, clinic_id)}
     typed = raw.assign(**{name: read_boolean(raw[name]) for name in table.booleans})
@@ -66,12 +69,12 @@ def _repeated_rows(accepted: pd.DataFrame, key: list[str]) -> "pd.Index[int]":
 
 
 def _with_warnings(table: PeerTable, accepted: pd.DataFrame) -> pd.DataFrame:
-    warnings = pd.Series(pd.NA, index=accepted.index, dtype=TEXT)
+    warnings = pd.Series(pd.NA, index=accepted.index, dtype=ARROW)
     try:
         table.warning_schema.validate(accepted, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases.drop_duplicates(["index", "check"])
-        warnings.update(cases.groupby("index")["check"].agg(",".join).astype(TEXT))
+        warnings.update(cases.groupby("index")["check"].agg(",".join).astype(ARROW))
     return accepted.assign(line=accepted.index + 2, warnings=warnings)
 
 
@@ -83,9 +86,9 @@ def _write(frame: pd.DataFrame, folder: Path, clinic_id: str) -> None:
     )
 
 
-def validate(data: Data, tables: dict[str, PeerTable], out: Path) -> tuple[int, int]:
+def validate(data: Data, tables: dict[str, PeerTable], out: Path, text: str) -> tuple[int, int]:
     """Validate every file and return how many records are accepted and how many refused."""
-    counts = [validate_file(tables[name], Path(path), out) for name in data.tables for path in data.paths(name)]
+    counts = [validate_file(tables[name], Path(path), out, text) for name in data.tables for path in data.paths(name)]
     return sum(accepted for accepted, _ in counts), sum(refused for _, refused in counts)
 
 
@@ -161,7 +164,10 @@ def gate(frames: dict[str, pd.DataFrame]) -> int:
 
 def main() -> None:
     """Run the peer."""
-    arguments = worker_arguments(__doc__).parse_args()
+    parser = worker_arguments(__doc__)
+    parser.add_argument("--text", choices=list(_TEXT), default="arrow", help="How pandas holds text.")
+    arguments = parser.parse_args()
+    text = _TEXT[arguments.text]
     pa.set_cpu_count(arguments.threads)
     data = read_data(arguments.data)
     out = arguments.out
@@ -171,8 +177,8 @@ def main() -> None:
     identifiers = identifier_pattern(load_identifiers(settings.vocabulary_path("deid_patterns.csv")))
     clock = Clock()
     with clock.stage("validate"):
-        tables = {name: peer_table(contracts.tables[name], identifiers) for name in data.tables}
-        n_accepted, n_refused = validate(data, tables, out)
+        tables = {name: peer_table(contracts.tables[name], identifiers, text) for name in data.tables}
+        n_accepted, n_refused = validate(data, tables, out, text)
     with clock.stage("aggregate"):
         frames = aggregates(out)
     with clock.stage("gate"):

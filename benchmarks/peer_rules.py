@@ -28,9 +28,8 @@ from registry_pipeline.contracts.model import (
 )
 from registry_pipeline.deid.patterns import Identifiers
 
-TEXT = "string[pyarrow]"
-"""Text in Arrow memory: several times faster than Python objects in every step, so the peer gets it."""
-_DTYPES = {"VARCHAR": TEXT, "SMALLINT": "Int16", "INTEGER": "Int32", "BOOLEAN": "boolean"}
+ARROW = "string[pyarrow]"
+_DTYPES = {"SMALLINT": "Int16", "INTEGER": "Int32", "BOOLEAN": "boolean"}
 
 Holds = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
@@ -101,8 +100,14 @@ class PeerTable:
     n_rules: int
 
 
-def peer_table(contract: TableContract, identifiers: str) -> PeerTable:
-    """Compile a contract to pandera schemas: one whose failures refuse a row, one whose failures only warn."""
+def peer_table(contract: TableContract, identifiers: str, text: str) -> PeerTable:
+    """Compile a contract to pandera schemas: one whose failures refuse a row, one whose failures only warn.
+
+    Args:
+        contract: The rules.
+        identifiers: One regular expression for everything that points to a person.
+        text: The dtype of text.
+    """
     own = [rule for rule in contract.rules if rule.column != "clinic_id"]
     refusing = [rule for rule in own if rule.severity == "reject"]
     warning = [rule for rule in own if rule.severity == "warn"]
@@ -110,13 +115,13 @@ def peer_table(contract: TableContract, identifiers: str) -> PeerTable:
         contract.name,
         list(contract.key),
         [column.name for column in contract.columns if column.physical_type == "BOOLEAN"],
-        _schema(contract, refusing, identifiers),
-        _schema(contract, warning, identifiers),
+        _schema(contract, refusing, identifiers, text),
+        _schema(contract, warning, identifiers, text),
         len(own),
     )
 
 
-def _schema(contract: TableContract, rules: list[Rule], identifiers: str) -> pa.DataFrameSchema:
+def _schema(contract: TableContract, rules: list[Rule], identifiers: str, text: str) -> pa.DataFrameSchema:
     by_column: dict[str, list[pa.Check]] = {}
     row_checks: list[pa.Check] = []
     required = {rule.column for rule in rules if isinstance(rule.check, Required)}
@@ -128,7 +133,7 @@ def _schema(contract: TableContract, rules: list[Rule], identifiers: str) -> pa.
             by_column.setdefault(rule.column, []).append(check)
     columns = {
         column.name: pa.Column(
-            _DTYPES.get(column.physical_type, "Float64"),
+            text if column.physical_type == "VARCHAR" else _DTYPES.get(column.physical_type, "Float64"),
             checks=by_column.get(column.name),
             nullable=column.name not in required,
             coerce=True,

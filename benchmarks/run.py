@@ -23,7 +23,8 @@ _PARTS = {
     "ingest": ("pipeline", "home", "--stage", "ingest"),
     "build": ("pipeline", "home", "--stage", "build"),
     "release": ("pipeline", "home", "--stage", "release"),
-    "peer": ("peer", "peer"),
+    "peer": ("peer", "peer", "--text", "arrow"),
+    "peer_plain": ("peer", "peer", "--text", "python"),
 }
 """The worker of each part, the folder it works in, and its own arguments."""
 

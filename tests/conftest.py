@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.warehouse_harness import project, sources, warehouse
+
+__all__ = ["project", "shared", "sources", "warehouse"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -1,7 +1,7 @@
 """Rules compiled for the engine that judges rows: polars expressions, held together by one pandera schema a table.
 
-pandera finds which rules a batch breaks; the rows are then located by the same expression. Batches are typed and
-eager, because on a lazy frame pandera checks names and types only.
+pandera tells whether a batch keeps its types and all rules; where it does not, rules and rows are located by the same
+expressions. Batches are typed and eager, because on a lazy frame pandera checks names and types only.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,8 @@ from registry_pipeline.errors import ContractError, RegistryError
 if TYPE_CHECKING:
     import pandera.polars as pa
 
+_RULES = "rules"
+
 _DTYPES: Mapping[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "SMALLINT": pl.Int16(),
@@ -57,20 +59,15 @@ class CompiledTable:
 
     @cached_property
     def schema(self) -> "pa.DataFrameSchema":
-        """Return the pandera schema: the columns with their types, and one named check for each rule."""
+        """Return the pandera schema: the columns with their types, and the conjunction of the table's rules."""
         # pandera takes a second to import; a run without a delivery never needs it.
         import pandera.polars as pa  # noqa: PLC0415
 
-        def check(expression: pl.Expr) -> "pa.Check":
-            return pa.Check(lambda data: data.lazyframe.select(expression.fill_null(value=True).alias("holds")))
-
-        checks = []
-        for rule_id, expression in self.holds.items():
-            named = check(expression)
-            named.name = rule_id
-            checks.append(named)
+        # One check for all rules costs a quarter of one check a rule, and its verdict quotes no cell.
+        every_rule = pl.all_horizontal(expression.fill_null(value=True).all() for expression in self.holds.values())
+        check = pa.Check(lambda data: data.lazyframe.select(every_rule.alias("holds")), name=_RULES)
         columns = {name: pa.Column(dtype, nullable=True) for name, dtype in self.dtypes.items()}
-        return pa.DataFrameSchema(columns, checks=checks, strict="filter")
+        return pa.DataFrameSchema(columns, checks=[check] if self.holds else [], strict="filter")
 
     def broken_rules(self, batch: pl.DataFrame) -> list[str]:
         """Return the ids of the rules that some row of a typed batch breaks.
@@ -83,13 +80,17 @@ class CompiledTable:
         try:
             self.schema.validate(batch, lazy=True)
         except pandera.errors.SchemaErrors as errors:
-            names = {error.check.name if error.check is not None else None for error in errors.schema_errors}
-            if not names <= set(self.holds):
+            failed = {error.check.name if error.check is not None else None for error in errors.schema_errors}
+            if failed != {_RULES}:
                 raise RegistryError(
                     f"The typed batch of {self.contract.name} does not fit its schema.", remedy="Report this fault."
                 ) from None
-            return [rule_id for rule_id in self.holds if rule_id in names]
-        return []
+        else:
+            return []
+        verdicts = batch.select(
+            holds.fill_null(value=True).all().alias(rule_id) for rule_id, holds in self.holds.items()
+        )
+        return [rule_id for rule_id, is_kept in verdicts.row(0, named=True).items() if not is_kept]
 
     def findings(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Return (row, rule_id) for every rule that a row of the typed batch breaks; `row` counts from 0."""

@@ -34,7 +34,7 @@ class CompiledMapping:
 
     def claims(self) -> pl.Expr:
         """Return which raw rows a mapping with a `where` takes."""
-        conditions = (pl.col(name).str.strip_chars().is_in(values) for name, values in self._mapping.where.items())
+        conditions = (pl.col(name).is_in(values) for name, values in self._mapping.where.items())
         return pl.all_horizontal(*conditions).fill_null(value=False)
 
     def records(self, raw: pl.DataFrame) -> pl.DataFrame:
@@ -79,10 +79,9 @@ _UNPIVOTED = "__cell"
 
 
 def _text(source: str, entry: FileFeed) -> pl.Expr:
-    """Return a source column without surrounding blanks; empty cells and the feed's null values are null."""
-    text = pl.col(source).str.strip_chars()
-    empty = text.is_in(["", *entry.null_values]) if entry.null_values else text == ""
-    return pl.when(empty).then(None).otherwise(text)
+    """Return a source column; the feed's own words for "empty" become null."""
+    text = pl.col(source)
+    return pl.when(~text.is_in(entry.null_values)).then(text) if entry.null_values else text
 
 
 def _mapped(mapping: ColumnMapping, entry: FileFeed) -> pl.Expr:
@@ -101,7 +100,7 @@ def _templated(template: str) -> pl.Expr:
     for text, name, width in zip(texts, [*names, None], [*widths, None], strict=True):
         parts.append(pl.lit(text))
         if name is not None:
-            cell = pl.col(name).str.strip_chars()
+            cell = pl.col(name)
             parts.append(cell.str.zfill(int(width)) if width else cell)
     return pl.concat_str(parts)
 

@@ -96,7 +96,7 @@ def test_columns_are_renamed_translated_set_and_filtered(tmp_path: Path, contrac
             "kind": ["consent", "other", "consent"],
             "nr": ["7", "8", "9"],
             "Ereignis": ["ja", "ja", "nein"],
-            "Tag": [" 3 ", "4", "NA"],
+            "Tag": ["3", "4", "NA"],
         }
     )
     rows = mapped(tmp_path, contracts, CONSENT, frame, '    null_values: ["NA"]\n')
@@ -123,7 +123,7 @@ WIDE = """
 
 
 def test_a_wide_row_becomes_one_record_per_filled_cell(tmp_path: Path, contracts: Contracts) -> None:
-    frame = pl.DataFrame({"id": ["x", "y"], "base": ["20,5", "18"], "week4": ["", "9"]})
+    frame = pl.DataFrame({"id": ["x", "y"], "base": ["20,5", "18"], "week4": [None, "9"]})
     rows = mapped(tmp_path, contracts, WIDE, frame, '    csv: {decimal: ","}\n')
     assert rows.select("assessment_id", "study_day", "total", LINE).rows() == [
         ("b-x", "-1", "20.5", 2),

@@ -1,6 +1,7 @@
 """Every reader: all records, as text, with their physical line; damage costs the damaged line and nothing else."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -89,13 +90,22 @@ def test_an_open_quote_across_a_block_border_is_still_one_record(file: Path) -> 
         assert [row[2] for row in rows] == [*range(2, 53), 54]
 
 
+def test_blanks_around_a_cell_are_not_part_of_it_and_an_empty_cell_is_null(file: Path) -> None:
+    assert read_csv(file, b"a,b\n 1 ,\n2,\t3\n")[0] == [("1", None, 2), ("2", "3", 3)]
+
+
 def test_a_repeated_column_name_refuses_the_delivery(file: Path) -> None:
     file.write_bytes(b"a,a\n1,2\n")
     with pytest.raises(DeliveryRefusedError, match="same name"):
         open_csv(file, CsvDialect(), 1024)
 
 
-cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00\ufffd", exclude_categories=["Cs"]), max_size=6)
+# Python and polars agree on what a blank is, but for the control characters.
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\ufffd", exclude_categories=["Cs", "Cc"]), max_size=6)
+
+
+def tidy(row: Sequence[str]) -> list[str | None]:
+    return [cell.strip() or None for cell in row]
 
 
 def quoted(cell: str) -> str:
@@ -110,7 +120,7 @@ def test_whatever_is_properly_quoted_is_read_back_unaltered(
     text = "a,b,c\n" + "".join(",".join(quoted(cell) for cell in row) + "\n" for row in table)
     rows, damages = read_csv(tmp_path_factory.mktemp("csv") / "f", text.encode(), batch)
     assert damages == []
-    assert [row[:3] for row in rows] == table
+    assert [list(row[:3]) for row in rows] == [tidy(row) for row in table]
 
 
 plain = st.text("abc123 .-", max_size=5)
@@ -124,7 +134,7 @@ def test_no_undamaged_line_is_lost_altered_or_moved_by_its_damaged_neighbours(
 ) -> None:
     text = "a,b,c\n" + "".join((line if isinstance(line, str) else ",".join(line)) + "\n" for line in lines)
     rows, damages = read_csv(tmp_path_factory.mktemp("csv") / "f", text.encode(), batch)
-    expected = [(*line, number) for number, line in enumerate(lines, start=2) if not isinstance(line, str)]
+    expected = [(*tidy(line), number) for number, line in enumerate(lines, start=2) if not isinstance(line, str)]
     assert [row for row in rows if row in expected] == expected
     assert len(rows) + len(damages) == len(lines)
 

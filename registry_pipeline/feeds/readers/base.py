@@ -23,7 +23,7 @@ class RawBatch:
     """Some records of a part, in file order."""
 
     frame: pl.DataFrame
-    """The part's columns as text, and `feeds.mapping.LINE`."""
+    """The part's columns as text without surrounding blanks, null where empty, and `feeds.mapping.LINE`."""
     damages: list[Damage] = field(default_factory=list)
 
 
@@ -52,3 +52,9 @@ def checked_header(names: list[str]) -> tuple[str, ...]:
                 line=1,
             )
     return tuple(stripped)
+
+
+def tidied(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the text columns without surrounding blanks, and null where nothing is left."""
+    text = pl.col(pl.String).str.strip_chars()
+    return frame.with_columns(pl.when(text != "").then(text))

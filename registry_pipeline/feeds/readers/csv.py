@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.mapping import LINE
 from registry_pipeline.feeds.model import CsvDialect
-from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header
+from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header, tidied
 from registry_pipeline.feeds.readers.text import REPLACEMENT, blocks, raw_text, utf8_chunks
 
 _NEWLINE, _RETURN = 10, 13
@@ -110,17 +110,28 @@ class _Block:
     def _parse(self, text: bytes) -> pl.DataFrame | None:
         quote = self.dialect.quote
         try:
-            return pl.read_csv(
+            frame = pl.read_csv(
                 text,
                 has_header=False,
                 separator=self.dialect.delimiter,
                 quote_char=quote if quote.encode() in text else None,
                 schema=dict.fromkeys(self.columns, pl.String),
-                empty_string_is_null=False,
             )
+            return tidied(frame) if self._is_untidy(text) else frame
         except pl.exceptions.PolarsError:
             # A surplus field hides behind an equal count of delimiters; the salvage path will name its line.
             return None
+
+    def _is_untidy(self, text: bytes) -> bool:
+        """Tell whether some cell may begin or end with a blank, or be an empty one in quotes.
+
+        Looking through the bytes is cheaper than stripping every cell.
+        """
+        if b"\t" in text or not text.isascii() or text.startswith(b" "):
+            return True
+        quote = self.dialect.quote.encode()
+        edges = (self.dialect.delimiter.encode(), quote, b"\n", b"\r")
+        return quote * 2 in text or any(b" " + edge in text or edge + b" " in text for edge in edges)
 
     def _salvage(self) -> RawBatch:
         bounds = _line_bounds(self.text)
@@ -129,12 +140,26 @@ class _Block:
         rows, damages = self._mend(bounds, is_clean | is_blank)
         if rows:
             schema = {**dict.fromkeys(self.columns, pl.String), LINE: pl.Int64}
-            frame = pl.concat([frame, pl.DataFrame(rows, schema=schema, orient="row")]).sort(LINE)
+            frame = pl.concat([frame, tidied(pl.DataFrame(rows, schema=schema, orient="row"))]).sort(LINE)
         return RawBatch(frame, damages)
 
     def _classify(self, bounds: NDArray[np.int64]) -> tuple[Lines, Lines]:
         """Return which lines are whole records by themselves, and which are blank; see RFC 4180."""
         octets = np.frombuffer(self.text, dtype=np.uint8)
+        content = np.diff(bounds) - 1 - (octets[np.maximum(bounds[1:] - 2, 0)] == _RETURN)
+        is_blank = content <= 0
+        has_quote = _count_per_line(octets, ord(self.dialect.quote), bounds) > 0
+        n_delimiters = _count_per_line(octets, ord(self.dialect.delimiter), bounds)
+        is_clean = (n_delimiters == len(self.columns) - 1) & ~has_quote & ~is_blank
+        if has_quote.any():
+            quoted = octets[np.repeat(has_quote, np.diff(bounds))]
+            is_clean[has_quote] = self._well_quoted(
+                quoted, np.concatenate(([0], np.cumsum(np.diff(bounds)[has_quote])))
+            )
+        return is_clean & ~self._lines_with((REPLACEMENT, b"\0"), bounds), is_blank
+
+    def _well_quoted(self, octets: NDArray[np.uint8], bounds: NDArray[np.int64]) -> Lines:
+        """Return which lines with quotes are whole records by themselves."""
         starts = bounds[:-1]
         is_quote = octets == ord(self.dialect.quote)
         is_open = np.bitwise_xor.accumulate(is_quote)  # inside quotes, if every line before were well formed
@@ -143,10 +168,8 @@ class _Block:
         n_fields = 1 + np.add.reduceat((is_delimiter & ~is_open).astype(np.int32), starts)
         n_quotes = np.add.reduceat(is_quote.astype(np.int32), starts)
         n_bad = np.add.reduceat(self._misplaced(octets, is_quote, is_open, is_delimiter).astype(np.int32), starts)
-        content = np.diff(bounds) - 1 - (octets[np.maximum(bounds[1:] - 2, 0)] == _RETURN)
-        is_blank = content <= 0
-        is_clean = (n_fields == len(self.columns)) & (n_quotes % 2 == 0) & (n_bad == 0) & ~is_blank
-        return is_clean & ~self._lines_with((REPLACEMENT, b"\0"), bounds), is_blank
+        well: Lines = (n_fields == len(self.columns)) & (n_quotes % 2 == 0) & (n_bad == 0)
+        return well
 
     @staticmethod
     def _misplaced(octets: NDArray[np.uint8], is_quote: Lines, is_open: Lines, is_delimiter: Lines) -> Lines:
@@ -217,6 +240,11 @@ class _Block:
             return "record.encoding"
         fields = _split(line, self.dialect)
         return "record.quote" if fields is None or len(fields) == len(self.columns) else "record.ragged"
+
+
+def _count_per_line(octets: NDArray[np.uint8], octet: int, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    positions = np.flatnonzero(octets == octet)
+    return np.diff(np.searchsorted(positions, bounds))
 
 
 def _line_bounds(text: bytes) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.mapping import LINE
-from registry_pipeline.feeds.readers.base import Part, RawBatch, checked_header
+from registry_pipeline.feeds.readers.base import Part, RawBatch, checked_header, tidied
 
 
 def open_excel(path: Path, sheets: Sequence[str], ignored: Sequence[str]) -> list[Part]:
@@ -47,7 +47,7 @@ def _open_sheet(workbook: fastexcel.ExcelReader, sheet: str) -> Part:
     columns = checked_header([str(name or "") for name in frame.row(0)])
     numbers = pl.int_range(2, frame.height + 1, dtype=pl.Int64, eager=True)
     rows = frame.slice(1).rename(dict(zip(frame.columns, columns, strict=True))).with_columns(numbers.alias(LINE))
-    filled = rows.filter(~pl.all_horizontal(pl.col(columns).is_null()))
+    filled = tidied(rows).filter(~pl.all_horizontal(pl.col(columns).is_null()))
 
     def batches() -> Iterator[RawBatch]:
         yield RawBatch(filled)

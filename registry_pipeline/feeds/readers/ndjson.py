@@ -8,7 +8,7 @@ import polars as pl
 
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.mapping import LINE
-from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header
+from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header, tidied
 from registry_pipeline.feeds.readers.text import REPLACEMENT, blocks, raw_text, utf8_chunks
 
 
@@ -47,7 +47,7 @@ def _parse(objects: list[tuple[int, bytes]], columns: tuple[str, ...]) -> pl.Dat
     schema = dict.fromkeys(columns, pl.String)
     text = b"".join(line for _, line in objects)
     frame = pl.read_ndjson(text, schema=schema) if text else pl.DataFrame(schema=schema)
-    return frame.with_columns(pl.Series(LINE, [number for number, _ in objects], dtype=pl.Int64))
+    return tidied(frame).with_columns(pl.Series(LINE, [number for number, _ in objects], dtype=pl.Int64))
 
 
 def _whole_lines(block: bytes, first_line: int) -> tuple[list[tuple[int, bytes]], list[Damage]]:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.mapping import LINE
-from registry_pipeline.feeds.readers.base import Part, RawBatch, checked_header
+from registry_pipeline.feeds.readers.base import Part, RawBatch, checked_header, tidied
 
 _ROWS = 131_072
 
@@ -42,5 +42,5 @@ def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[RawBatch]:
                 pl.nth(index).cast(pl.String).alias(name) for index, name in enumerate(columns)
             )
             numbers = pl.int_range(row, row + frame.height, dtype=pl.Int64, eager=True)
-            yield RawBatch(frame.with_columns(numbers.alias(LINE)))
+            yield RawBatch(tidied(frame).with_columns(numbers.alias(LINE)))
             row += frame.height
