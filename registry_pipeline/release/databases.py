@@ -31,7 +31,10 @@ from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse.duck import open_database
 
 _COPIED = {"staging": "stg_", "intermediate": "", "marts": "", "quality": ""}
-"""Schemas of the build that go into `restricted.duckdb`, and what their tables' names start with."""
+"""Schemas of the build that go into `restricted.duckdb`, and what their tables' names start with.
+
+Views of `intermediate` are steps on the way to a table and stay behind: to store one costs as much as to build it.
+"""
 
 
 @contextmanager
@@ -167,8 +170,16 @@ def _relations(connection: duckdb.DuckDBPyConnection, database: str, schema: str
 
 def _copy(connection: duckdb.DuckDBPyConnection, source: str, schema: str, prefix: str) -> None:
     connection.execute(f"create schema if not exists {schema}")
+    views = {
+        name
+        for (name,) in connection.execute(
+            "select view_name from duckdb_views() where database_name = $source and schema_name = 'intermediate'",
+            {"source": source},
+        ).fetchall()
+    }
     for name in _relations(connection, source, schema, prefix):
-        connection.execute(f'create table {schema}."{name}" as select * from {source}.{schema}."{name}"')
+        if name not in views:
+            connection.execute(f'create table {schema}."{name}" as select * from {source}.{schema}."{name}"')
 
 
 @contextmanager
