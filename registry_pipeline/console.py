@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from registry_pipeline.errors import RegistryError
 
 
-def stdout() -> Console:
-    """Return the console for results; a pipe gets whole lines, never wrapped at a guessed width."""
+def stdout(*, piped_width: int = 160) -> Console:
+    """Return the console for results, as wide as the terminal; a pipe has no width of its own."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 160
+        console.width = piped_width
     return console
 
 

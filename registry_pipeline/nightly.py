@@ -94,7 +94,9 @@ def run_nightly(
 
 def _publish(settings: Settings, progress: Progress) -> Release:
     from registry_pipeline.release.publish import publish_release  # noqa: PLC0415 - only where something changed
-    from registry_pipeline.warehouse.build import build_warehouse  # noqa: PLC0415 - likewise: seconds to import
+    from registry_pipeline.warehouse.build import build_warehouse, discard_build  # noqa: PLC0415 - likewise: seconds to import
 
     build = build_warehouse(settings, progress=progress)
-    return publish_release(settings, build, progress=progress)
+    release = publish_release(settings, build, progress=progress)
+    discard_build(settings)
+    return release

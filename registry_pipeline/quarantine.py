@@ -52,22 +52,22 @@ class RuleCount:
 
 
 def read_quarantine(
-    settings: Settings, *, clinic_id: str | None = None, deliveries: Collection[str] | None = None
+    settings: Settings, *, clinic_id: str | None = None, deliveries: Collection[tuple[str, str]] | None = None
 ) -> list[Finding]:
     """Return all findings, by clinic, delivery and line: refused files, refused records, then cross-table findings.
 
     Args:
         settings: The home.
         clinic_id: Only this clinic's.
-        deliveries: Only these deliveries'.
+        deliveries: Only these, by clinic and delivery id.
     """
     receipts = list(read_receipts(settings.layout, clinic_id))
     standing = _standing(receipts, live_deliveries(settings.layout))
     if deliveries is not None:
-        receipts = [receipt for receipt in receipts if receipt.delivery_id in deliveries]
+        receipts = [receipt for receipt in receipts if receipt.key in deliveries]
     findings: list[Finding] = []
     for receipt in receipts:
-        is_replaced = receipt.delivery_id not in standing
+        is_replaced = receipt.key not in standing
         findings.extend(_findings_of(settings, receipt, is_replaced))
     return [*findings, *_cross_table_findings(settings, receipts)]
 
@@ -77,24 +77,26 @@ def count_by_rule(findings: Iterable[Finding]) -> list[RuleCount]:
     standing = [finding for finding in findings if not finding.is_replaced]
     counts = Counter((finding.rule_id, finding.severity) for finding in standing)
     reasons = {finding.rule_id: finding.reason for finding in reversed(standing)}
-    files = Counter(rule_id for rule_id, _ in {(finding.rule_id, finding.delivery_id) for finding in standing})
+    files = Counter(
+        rule_id for rule_id, *_ in {(finding.rule_id, finding.clinic_id, finding.delivery_id) for finding in standing}
+    )
     return [
         RuleCount(rule_id, severity, n, files[rule_id], reasons[rule_id])
         for (rule_id, severity), n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
-def _standing(receipts: Iterable[Receipt], live: Iterable[Receipt]) -> set[str]:
+def _standing(receipts: Iterable[Receipt], live: Iterable[Receipt]) -> set[tuple[str, str]]:
     """Return the deliveries whose findings a clinic can still act on: live ones, and refusals nothing followed."""
     latest: dict[tuple[str, str], Receipt] = {}
     for receipt in receipts:
         key = (receipt.clinic_id, receipt.source)
         if key not in latest or receipt.order > latest[key].order:
             latest[key] = receipt
-    refused = {receipt.delivery_id for receipt in receipts if receipt.status == "refused"}
-    last = {receipt.delivery_id for receipt in latest.values()}
-    incremental = {receipt.delivery_id for receipt in receipts if receipt.mode == "incremental"}
-    return {receipt.delivery_id for receipt in live} | (refused & (last | incremental))
+    refused = {receipt.key for receipt in receipts if receipt.status == "refused"}
+    last = {receipt.key for receipt in latest.values()}
+    incremental = {receipt.key for receipt in receipts if receipt.mode == "incremental"}
+    return {receipt.key for receipt in live} | (refused & (last | incremental))
 
 
 def _findings_of(settings: Settings, receipt: Receipt, is_replaced: bool) -> Iterator[Finding]:
@@ -123,20 +125,20 @@ def _cross_table_findings(settings: Settings, receipts: Iterable[Receipt]) -> li
         return []
     from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - only when there is a release
 
-    by_delivery = {receipt.delivery_id: receipt for receipt in receipts}
+    by_key = {receipt.key: receipt for receipt in receipts}
     sentences = _foreign_key_sentences(settings)
     connection = open_database(database.resolve(), read_only=True, settings=settings)
     try:
         rows = connection.execute(
-            "select delivery_id, table_name, line, column_name, rule_id from quality.cross_table_findings "
+            "select clinic_id, delivery_id, table_name, line, column_name, rule_id from quality.cross_table_findings "
             "order by clinic_id, delivery_id, table_name, line, rule_id"
         ).fetchall()
     finally:
         connection.close()
     return [
         Finding(
-            clinic_id=by_delivery[delivery_id].clinic_id,
-            file_name=by_delivery[delivery_id].file_name,
+            clinic_id=clinic_id,
+            file_name=by_key[clinic_id, delivery_id].file_name,
             delivery_id=delivery_id,
             table_name=table_name,
             line=line,
@@ -146,8 +148,8 @@ def _cross_table_findings(settings: Settings, receipts: Iterable[Receipt]) -> li
             reason=sentences.get(rule_id, "The row it points to is not among the clinic's accepted rows."),
             is_replaced=False,
         )
-        for delivery_id, table_name, line, column_name, rule_id in rows
-        if delivery_id in by_delivery
+        for clinic_id, delivery_id, table_name, line, column_name, rule_id in rows
+        if (clinic_id, delivery_id) in by_key
     ]
 
 

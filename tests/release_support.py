@@ -150,7 +150,7 @@ def write_build(path: Path, mart: pl.DataFrame = GOOD, fingerprint: str = "a" * 
               select 'C001' as clinic_id, '{DELIVERY}' as delivery_id, 'session' as table_name, 7::bigint as line,
                 'course_id' as column_name, 'session.course_id_orphan' as rule_id;
             create table quality.delivery_adjustments as
-              select '{DELIVERY}' as delivery_id, 1::bigint as n_cross_table_refused, {n_patients - 2}::bigint as n_current;
+              select 'C001' as clinic_id, '{DELIVERY}' as delivery_id, 1::bigint as n_cross_table_refused, {n_patients - 2}::bigint as n_current;
             create table marts.response_rates as select * from mart;
             """
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from registry_pipeline.status import RegistryStatus
 
 _LINES_SHOWN = 12
+_UNBOUNDED = 10_000
 
 
 class Format(StrEnum):
@@ -78,7 +79,8 @@ def query(
     else:
         from registry_pipeline.console import stdout, table  # noqa: PLC0415 - rich, only for tables
 
-        stdout().print(table(None, columns, rows))
+        # Cut cells would be wrong answers to a program that reads them.
+        stdout(piped_width=_UNBOUNDED).print(table(None, columns, rows))
 
 
 def query_release(settings: Settings, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -70,7 +70,7 @@ def _print_fixes(settings: Settings, receipts: Sequence[Receipt]) -> None:
                 f"{receipt.refusal.reason} {receipt.refusal.remedy}",
                 markup=False,
             )
-    taken = {receipt.delivery_id for receipt in receipts if receipt.rules}
+    taken = {receipt.key for receipt in receipts if receipt.rules}
     rules = count_by_rule(read_quarantine(settings, deliveries=taken)) if taken else []
     if rules:
         title = "To fix" + (f" (the {_RULES_SHOWN} most frequent rules)" if len(rules) > _RULES_SHOWN else "")

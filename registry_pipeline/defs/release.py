@@ -25,7 +25,7 @@ def release_asset(models: Sequence[SqlModel]) -> dg.AssetsDefinition:
     @dg.multi_asset(name="publish", specs=[spec], required_resource_keys={"registry"})
     def publish(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from registry_pipeline.release.publish import publish_release  # noqa: PLC0415 - a code location loads often
-        from registry_pipeline.warehouse.build import read_build  # noqa: PLC0415 - likewise
+        from registry_pipeline.warehouse.build import discard_build, read_build  # noqa: PLC0415 - likewise
 
         registry = context.resources.registry
         with registry.stage():
@@ -33,6 +33,7 @@ def release_asset(models: Sequence[SqlModel]) -> dg.AssetsDefinition:
             if build is None:
                 raise BuildError("There is no finished build to publish.", remedy="Run the job `rebuild`.")
             release = publish_release(registry.settings, build, progress=registry.progress_of(context.log.info))
+            discard_build(registry.settings)
         return dg.MaterializeResult(
             asset_key=RELEASE,
             metadata={

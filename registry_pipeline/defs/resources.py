@@ -34,10 +34,8 @@ class Registry:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
             self.failure = error
-        else:
-            return
-        # Raised outside the handler, so that Dagster does not store the original as its context.
-        raise fit_for_storage(self.failure)
+            # `from None`, because Dagster stores the messages of the whole chain.
+            raise fit_for_storage(error) from None
 
 
 class LogProgress:

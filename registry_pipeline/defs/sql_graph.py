@@ -81,19 +81,23 @@ def _digest(settings: Settings) -> str:
 
 
 def _load(settings: Settings) -> list[SqlModel]:
-    from sqlglot.errors import SqlglotError  # noqa: PLC0415 - a cached graph needs neither
-    from sqlmesh.utils.errors import SQLMeshError  # noqa: PLC0415 - likewise
-
     sources = Sources(settings, load_contracts(settings))
     try:
         with TemporaryDirectory() as cache, open_project(sources, None, Path(cache)) as context:
             models = [_describe(model, context) for model in context.models.values() if not model.kind.is_symbolic]
-    except (SQLMeshError, SqlglotError) as error:
+    except _project_errors() as error:
         # No data is read while the project loads, so its words are about the models alone.
         raise BuildError(
             f"The SQL project cannot be loaded: {error}", remedy="Mend the model.", file=project_path()
         ) from error
     return _parents_first(sorted(models, key=lambda model: model.key))
+
+
+def _project_errors() -> tuple[type[Exception], ...]:
+    from sqlglot.errors import SqlglotError  # noqa: PLC0415 - a cached graph needs neither
+    from sqlmesh.utils.errors import SQLMeshError  # noqa: PLC0415 - likewise
+
+    return (SQLMeshError, SqlglotError)
 
 
 def _parents_first(models: list[SqlModel]) -> list[SqlModel]:

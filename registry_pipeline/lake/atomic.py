@@ -24,9 +24,7 @@ def storage_errors(path: Path) -> Iterator[None]:
                 "The disk is full; nothing was half-written.", remedy="Free space and run again.", file=path
             ) from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
-            raise StorageError(
-                "The file cannot be written.", remedy="Check its permissions.", file=path
-            ) from error
+            raise StorageError("The file cannot be written.", remedy="Check its permissions.", file=path) from error
         raise
 
 

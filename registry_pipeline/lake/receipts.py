@@ -79,6 +79,11 @@ class Receipt:
     refusal: Refusal | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Return what names the delivery: two clinics may send the same bytes, such as a header alone."""
+        return (self.clinic_id, self.delivery_id)
+
+    @property
     def order(self) -> tuple[int, int]:
         """Return what decides which of two deliveries of a clinic is the later one."""
         return (self.sequence or 0, self.arrival_no)

@@ -95,17 +95,14 @@ def insert_deliveries(connection: "duckdb.DuckDBPyConnection", build: str) -> No
     connection.execute(
         f"""
         insert into {DELIVERIES.address}
-        with adjustment as (
-          select delivery_id, max(n_cross_table_refused) as n_refused, max(n_current) as n_current
-          from {build}.quality.delivery_adjustments
-          group by delivery_id
-        ), adjusted as (
+        with adjusted as (
           select d.*,
-            d.n_accepted - coalesce(a.n_refused, 0) as n_still_accepted,
-            d.n_quarantined + coalesce(a.n_refused, 0) as n_kept_out,
+            d.n_accepted - coalesce(a.n_cross_table_refused, 0) as n_still_accepted,
+            d.n_quarantined + coalesce(a.n_cross_table_refused, 0) as n_kept_out,
             d.n_accepted - coalesce(a.n_current, 0) as n_superseded
           from {build}.lake.delivery as d
-          left join adjustment as a on d.delivery_id = a.delivery_id
+          left join {build}.quality.delivery_adjustments as a
+            on d.clinic_id = a.clinic_id and d.delivery_id = a.delivery_id
         )
         select delivery_id, clinic_id, file_name, cast(received_at as timestamp), feed_version, contract_version,
           case when status = 'refused' then 'refused' when n_kept_out > 0 then 'partial' else 'accepted' end,

@@ -4,6 +4,7 @@ What belongs here: making the file and knowing that it is finished. What does no
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from registry_pipeline.warehouse.lake_views import create_lake
 from registry_pipeline.warehouse.models import build_models
 from registry_pipeline.warehouse.project import Sources
 
-__all__ = ["Build", "build_path", "build_warehouse", "inputs_fingerprint", "read_build"]
+__all__ = ["Build", "build_path", "build_warehouse", "discard_build", "inputs_fingerprint", "read_build"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ def read_build(settings: Settings) -> Build | None:
     except (OSError, ValueError, KeyError):
         return None
     return Build(path, fingerprint) if path.is_file() else None
+
+
+def discard_build(settings: Settings) -> None:
+    """Remove the build once it is published: it holds rows, and the release has all of it that is to stay."""
+    shutil.rmtree(build_path(settings).parent, ignore_errors=True)
 
 
 def build_warehouse(settings: Settings, progress: Progress | None = None) -> Build:

@@ -64,7 +64,7 @@ def create_lake(
     receipts = sorted(read_receipts(home), key=lambda receipt: (receipt.clinic_id, receipt.order))
     live = live_deliveries(home)
     connection.execute("create schema lake")
-    _fill(connection, "delivery", DELIVERY_COLUMNS, _delivery_rows(receipts, {receipt.delivery_id for receipt in live}))
+    _fill(connection, "delivery", DELIVERY_COLUMNS, _delivery_rows(receipts, {receipt.key for receipt in live}))
     # A clinic whose feed was taken away keeps the data it sent; only its type is no longer known.
     known = dict.fromkeys(receipt.clinic_id for receipt in receipts) | dict(clinic_types)
     _fill(connection, "clinic", CLINIC_COLUMNS, sorted(known.items()))
@@ -73,7 +73,7 @@ def create_lake(
         connection.execute(f"create view lake.{table.name} as {_table_query(table, files[table.name])}")
 
 
-def _delivery_rows(receipts: list[Receipt], live: set[str]) -> Iterable[tuple[object, ...]]:
+def _delivery_rows(receipts: list[Receipt], live: set[tuple[str, str]]) -> Iterable[tuple[object, ...]]:
     for order, receipt in enumerate(receipts, start=1):
         counts = receipt.counts
         yield (
@@ -86,7 +86,7 @@ def _delivery_rows(receipts: list[Receipt], live: set[str]) -> Iterable[tuple[ob
             receipt.feed_version,
             receipt.contract_version,
             order,
-            receipt.delivery_id in live,
+            receipt.key in live,
             receipt.status,
             counts.n_records,
             counts.n_accepted,
@@ -124,5 +124,5 @@ def _table_query(table: TableContract, files: list[Path]) -> str:
     return f"""
     select {own}, d.delivery_order
     from read_parquet([{listed}], hive_partitioning = false, union_by_name = true) as f
-    inner join lake.delivery as d on f.delivery_id = d.delivery_id
+    inner join lake.delivery as d on f.clinic_id = d.clinic_id and f.delivery_id = d.delivery_id
     """

@@ -120,23 +120,23 @@ def adjustments_query(tables: Tables) -> str:
     """Return the query of `quality.delivery_adjustments`."""
     counts = " union all ".join(
         f"""
-        select c.delivery_id, count(c.refused_by) as n_refused, count(*) as n_rows
+        select c.clinic_id, c.delivery_id, count(c.refused_by) as n_refused, count(*) as n_rows
         from staging.cur_{table.name} as c
-        group by c.delivery_id
+        group by c.clinic_id, c.delivery_id
         """
         for table in delivered(tables)
     )
     return f"""
     with per_table as ({counts}), per_delivery as (
-      select p.delivery_id, sum(p.n_refused) as n_refused, sum(p.n_rows) as n_rows
+      select p.clinic_id, p.delivery_id, sum(p.n_refused) as n_refused, sum(p.n_rows) as n_rows
       from per_table as p
-      group by p.delivery_id
+      group by p.clinic_id, p.delivery_id
     )
-    select d.delivery_id,
+    select d.clinic_id, d.delivery_id,
       cast(coalesce(n.n_refused, 0) as bigint) as n_cross_table_refused,
       cast(coalesce(n.n_rows, 0) as bigint) as n_current
     from lake.delivery as d
-    left join per_delivery as n on d.delivery_id = n.delivery_id
+    left join per_delivery as n on d.clinic_id = n.clinic_id and d.delivery_id = n.delivery_id
     """
 
 

@@ -38,6 +38,9 @@ from tests.release_support import (
     write_delivery,
 )
 
+# Every publish runs the whole gate.
+pytestmark = pytest.mark.slow
+
 OLD, NEW = "a" * 64, "b" * 64
 OLD_MART = mart_frame(("all", 120, 214), ("C001", 110, 150), ("C002", 10, 64), ("C003", 0, 40))
 NEW_MART = mart_frame(("all", 140, 280))
@@ -476,6 +479,7 @@ from pathlib import Path
 from registry_pipeline.release import databases, publish, write
 from registry_pipeline.settings import Settings
 from tests.release_support import mart_contract, mart_frame, write_build
+
 
 home, step = Path(sys.argv[1]), sys.argv[2]
 contract = mart_contract(home.parent / "child")

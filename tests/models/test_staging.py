@@ -51,7 +51,7 @@ def test_children_of_a_refused_row_are_refused_down_the_chain(warehouse: Warehou
             "lake.course": [COURSE, orphan],
             "lake.session": [_row(1, 2, session_id="s1", course_id="k1"), _row(1, 3, session_id="s2", course_id="k2")],
             "lake.adverse_event": [_row(1, 2, ae_id="a1", session_id="s2"), _row(1, 3, ae_id="a2", session_id="s1")],
-            "lake.delivery": [{"delivery_id": "d1"}],
+            "lake.delivery": [{"clinic_id": "C001", "delivery_id": "d1"}],
         },
         "quality.cross_table_findings",
         "quality.delivery_adjustments",
@@ -73,7 +73,7 @@ def test_children_of_a_refused_row_are_refused_down_the_chain(warehouse: Warehou
         ]
     ]
     assert query("select * from quality.delivery_adjustments") == [
-        {"delivery_id": "d1", "n_cross_table_refused": 3, "n_current": 7}
+        {"clinic_id": "C001", "delivery_id": "d1", "n_cross_table_refused": 3, "n_current": 7}
     ]
     assert query("select ae_id from staging.stg_adverse_event") == [{"ae_id": "a2"}]
 
@@ -104,9 +104,19 @@ def test_a_parent_of_another_clinic_is_no_parent(warehouse: Warehouse) -> None:
 
 
 def test_a_delivery_without_current_rows_is_counted_as_having_none(warehouse: Warehouse) -> None:
-    query = warehouse({"lake.delivery": [{"delivery_id": "d9"}]}, "quality.delivery_adjustments")
+    ledger = [{"clinic_id": "C001", "delivery_id": "d9"}]
+    query = warehouse({"lake.delivery": ledger}, "quality.delivery_adjustments")
     assert query("select * from quality.delivery_adjustments") == [
-        {"delivery_id": "d9", "n_cross_table_refused": 0, "n_current": 0}
+        {"clinic_id": "C001", "delivery_id": "d9", "n_cross_table_refused": 0, "n_current": 0}
+    ]
+
+
+def test_the_same_bytes_of_two_clinics_are_two_deliveries(warehouse: Warehouse) -> None:
+    ledger = [{"clinic_id": clinic, "delivery_id": "d1"} for clinic in ("C001", "C002")]
+    query = warehouse({"lake.delivery": ledger, "lake.patient": [PATIENT]}, "quality.delivery_adjustments")
+    assert query("select clinic_id, n_current from quality.delivery_adjustments order by clinic_id") == [
+        {"clinic_id": "C001", "n_current": 1},
+        {"clinic_id": "C002", "n_current": 0},
     ]
 
 

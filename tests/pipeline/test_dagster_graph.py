@@ -5,16 +5,20 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 
 from registry_pipeline.dagster_home import open_instance, prepare_dagster_home
 from registry_pipeline.definitions import build_definitions
+from registry_pipeline.defs import sql_graph
 from registry_pipeline.defs.resources import Registry
-from registry_pipeline.defs.sql_graph import read_graph
+from registry_pipeline.defs.sql_graph import SqlColumn, SqlModel
 from registry_pipeline.settings import Settings
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
 
 SNAPSHOT = Path(__file__).with_name("dagster_graph.json")
 MARTS = ("response_rates", "adverse_event_frequencies", "durability_of_relief", "durability_curves")
@@ -138,13 +142,18 @@ def test_loading_the_code_location_creates_no_home(repository: dg.RepositoryDefi
     assert not absent_home.exists()
 
 
-def test_a_graph_from_the_homes_cache_is_the_graph_of_the_project(tmp_path: Path) -> None:
+def test_a_graph_from_the_homes_cache_is_the_graph_that_was_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = SqlColumn("rate", "DOUBLE", "The rate.", (("staging", "stg_course", "course_id"),))
+    model = SqlModel("marts", "rates", "Rates.", "full", "sql", (("staging", "stg_course"),), (column,))
+    load = Mock(return_value=[model])
+    monkeypatch.setattr(sql_graph, "_load", load)
     settings = Settings(home=tmp_path)
-    assert read_graph(settings) == read_graph(settings)
-    assert len(list((tmp_path / "work" / "sql_graph").iterdir())) == 1
+    assert sql_graph.read_graph(settings) == sql_graph.read_graph(settings) == [model]
+    assert load.call_count == 1
 
 
-@pytest.mark.slow
 def test_the_code_location_is_valid_and_loads_without_warnings(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("dagster")), "definitions", "validate", "-w", "workspace.yaml"],

@@ -156,8 +156,9 @@ def places_of_canary(folder: Path) -> list[Path]:
 
 def test_the_nightly_job_runs_from_dagsters_own_command_line(home: Settings) -> None:
     folder = prepare_dagster_home(home)
+    dagster = str(Path(sys.executable).with_name("dagster"))
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("dagster")), "job", "execute", "-w", "workspace.yaml", "-j", "nightly"],
+        [dagster, "job", "execute", "-m", "registry_pipeline.definitions", "-j", "nightly"],
         cwd=ROOT,
         env={
             **os.environ,

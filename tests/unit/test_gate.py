@@ -13,6 +13,9 @@ from registry_pipeline.release.mart_contracts import MartContract, load_mart_con
 from registry_pipeline.settings import Settings
 from tests.release_support import COLUMNS, GOOD, mart_contract, mart_frame
 
+# Great Expectations alone takes seconds to import.
+pytestmark = pytest.mark.slow
+
 SECRET = 0.7316
 
 

@@ -50,13 +50,22 @@ model(
     is_sql=True,
     kind={"name": ModelKindName.FULL},
     description="What the warehouse found about each delivery after its receipt was written.",
-    columns={"delivery_id": "varchar", "n_cross_table_refused": "bigint", "n_current": "bigint"},
+    columns={
+        "clinic_id": "varchar",
+        "delivery_id": "varchar",
+        "n_cross_table_refused": "bigint",
+        "n_current": "bigint",
+    },
     column_descriptions={
+        "clinic_id": "The clinic that sent it.",
         "delivery_id": "The delivery.",
         "n_cross_table_refused": "Its current rows that a rule spanning tables refuses.",
         "n_current": "Its rows that are current, refused ones included; the rest of its accepted rows is superseded.",
     },
-    grains=["delivery_id"],
-    audits=[("not_null", {"columns": columns("delivery_id")}), ("unique_values", {"columns": columns("delivery_id")})],
+    grains=["(clinic_id, delivery_id)"],
+    audits=[
+        ("not_null", {"columns": columns("clinic_id", "delivery_id")}),
+        ("unique_combination_of_columns", {"columns": columns("clinic_id", "delivery_id")}),
+    ],
     blueprints=[{"query": staging.adjustments_query(TABLES)}],
 )(entrypoint)
