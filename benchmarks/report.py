@@ -182,7 +182,7 @@ def _table(result: dict[str, Any]) -> Table:
             f"{result[f'{name}_cpu_seconds']:.2f}",
             f"{result[f'{name}_records_per_second']:,}",
             f"{peak:,}",
-            f"{result[ratio]:.2f}" if ratio else "",
+            f"{result[ratio]:.2f}" if ratio in result else "",
             end_section=name in _SECTION_ENDS,
         )
     return table

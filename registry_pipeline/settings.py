@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     reference: Path | None = Field(default=None, description="Vocabularies; a file here replaces the shipped one.")
     memory_limit: str = Field(default="2GB", description="What DuckDB may use before it spills to work/.")
     threads: int = Field(default=2, ge=1, description="Threads for DuckDB.")
-    batch_mib: int = Field(default=32, ge=1, description="MiB of text that ingest holds at a time.")
+    batch_mib: int = Field(default=8, ge=1, description="MiB of text that ingest reads at a time.")
     settle_seconds: float = Field(default=2.0, ge=0, description="A file younger than this may still be being written.")
     small_cell: int = Field(default=10, ge=0, description="Counts from 1 to this are hidden in the public release.")
     keep_releases: int = Field(default=14, ge=1, description="Releases that stay on disk.")

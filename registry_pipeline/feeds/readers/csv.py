@@ -127,11 +127,14 @@ class _Block:
 
         Looking through the bytes is cheaper than stripping every cell.
         """
-        if b"\t" in text or not text.isascii() or text.startswith(b" "):
+        if b"\t" in text or not text.isascii():
             return True
         quote = self.dialect.quote.encode()
+        has_empty_quotes = quote in text and quote * 2 in text
+        if has_empty_quotes or b" " not in text:
+            return has_empty_quotes
         edges = (self.dialect.delimiter.encode(), quote, b"\n", b"\r")
-        return quote * 2 in text or any(b" " + edge in text or edge + b" " in text for edge in edges)
+        return text.startswith(b" ") or any(b" " + edge in text or edge + b" " in text for edge in edges)
 
     def _salvage(self) -> RawBatch:
         bounds = _line_bounds(self.text)
