@@ -1,12 +1,13 @@
 """What becomes of a delivery: every record is accepted, quarantined or a duplicate, and the receipt says so."""
 
+import errno
 import json
 import os
 
 import polars as pl
 import pytest
 
-from registry_pipeline.errors import ConfigurationError, FeedError, FilePendingError
+from registry_pipeline.errors import ConfigurationError, FeedError, FilePendingError, StorageError
 from registry_pipeline.ingest.run import ingest_landing
 from registry_pipeline.lake.current import live_deliveries
 from registry_pipeline.lake.receipts import Counts, read_receipts
@@ -326,3 +327,21 @@ def test_a_large_file_whose_every_row_is_a_record_is_taken(bench: Workbench) -> 
     bench.drop("course.csv", csv(*(course_line(number) for number in range(60_000))))
     (receipt,) = bench.ingest().receipts
     assert receipt.counts == Counts(60_000, 60_000, 0, 0)
+
+
+def test_a_full_disk_stops_the_run_with_a_clear_message_and_the_delivery_is_taken_next_time(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.drop("course.csv", csv(course_line(1)))
+
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("registry_pipeline.ingest.sinks.pq.ParquetWriter.write_table", no_space)
+        with pytest.raises(StorageError, match="disk is full"):
+            bench.ingest()
+    assert list(read_receipts(bench.settings.layout)) == []
+    assert not (bench.home / "lake").exists()
+    (receipt,) = bench.ingest().receipts
+    assert receipt.counts == Counts(1, 1, 0, 0)
