@@ -70,9 +70,9 @@ limit 8
         """
 select
     instrument,
-    numerator as "#relapses",
+    numerator as "#losses of response",
     denominator as "#responders",
-    round(100 * rate, 1) as "#relapsed %",
+    round(100 * rate, 1) as "#lost %",
     landmark_day as "#by day",
     format('{:.1f} to {:.1f}', 100 * ci_low, 100 * ci_high) as "95 % CI",
     median_days as "#median days",
