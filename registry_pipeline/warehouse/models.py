@@ -18,6 +18,7 @@ from registry_pipeline.warehouse.project import Sources, open_project
 if TYPE_CHECKING:
     from sqlmesh import Context, ExecutionContext
 
+_MEMORY_REMEDY = "Raise REGISTRY_MEMORY_LIMIT and run again; the current release stays as it is."
 _REMEDY = "Mend the model, or the rows that it trips over; the current release stays as it is."
 
 
@@ -81,7 +82,9 @@ def _build(model: Any, adapter: Any, execution: "ExecutionContext") -> None:
             write_model(model, adapter, execution)
         broken = dict(failing_audits(model, adapter))
     except Exception as error:  # noqa: BLE001 - SQLMesh, DuckDB and scipy raise many types, and DuckDB's quote cells
-        raise BuildError(f"The model {model.name} fails with {type(error).__name__}.", remedy=_REMEDY) from None
+        kind = type(error).__name__
+        remedy = _MEMORY_REMEDY if kind == "OutOfMemoryException" else _REMEDY
+        raise BuildError(f"The model {model.name} fails with {kind}.", remedy=remedy) from None
     if broken:
         findings = ", ".join(f"{name} ({n_rows} rows)" for name, n_rows in broken.items())
         raise BuildError(f"The model {model.name} breaks its audits: {findings}.", remedy=_REMEDY)
