@@ -8,7 +8,7 @@ import polars as pl
 
 from registry_pipeline.contracts.compile import CompiledTable
 from registry_pipeline.contracts.load import Contracts
-from registry_pipeline.deid.patterns import Identifiers
+from registry_pipeline.deid.patterns import Identifiers, load_identifiers
 from registry_pipeline.errors import DeliveryRefusedError, FilePendingError, ReconciliationError
 from registry_pipeline.feeds.mapping import LINE, CompiledMapping, compile_mappings
 from registry_pipeline.feeds.model import Feed
@@ -193,6 +193,4 @@ class _Work:
 
 def load_rulebook(contracts: Contracts, compiled: dict[str, CompiledTable], patterns: Path) -> Rulebook:
     """Put together what judges deliveries."""
-    from registry_pipeline.deid.patterns import load_identifiers  # noqa: PLC0415
-
     return Rulebook(contracts, compiled, load_identifiers(patterns), Reasons(contracts))

@@ -33,6 +33,11 @@ class Delivery:
     modified_ns: int
     sequence: int | None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what names the delivery, as on its receipt."""
+        return (self.clinic_id, self.delivery_id)
+
     def is_unchanged(self) -> bool:
         """Tell whether the file is still as it was when its bytes were hashed."""
         stat = self.path.stat()

@@ -40,7 +40,7 @@ def ingest_landing(
     feeds = load_feeds(settings, contracts)
     watch.step("Looking for new files")
     found = discover(settings, feeds, clinics)
-    known = {(receipt.clinic_id, receipt.delivery_id): receipt for receipt in read_receipts(settings.layout)}
+    known = {receipt.key: receipt for receipt in read_receipts(settings.layout)}
     new = [item for item in found.deliveries if _is_due(item, known, feeds, contracts)]
     summary = IngestSummary(problems=found.problems)
     watch.step("Ingesting", total=len(new))
@@ -55,7 +55,7 @@ def ingest_landing(
 
 def _is_due(delivery: Delivery, known: dict[tuple[str, str], Receipt], feeds: Feeds, contracts: Contracts) -> bool:
     """Tell whether a file is to be taken: it is new, or was refused whole under rules that have changed since."""
-    receipt = known.get((delivery.clinic_id, delivery.delivery_id))
+    receipt = known.get(delivery.key)
     if receipt is None:
         return True
     return receipt.status == "refused" and receipt.rules_fingerprint != rules_fingerprint(
@@ -91,14 +91,14 @@ class _Taker:
         from registry_pipeline.ingest.delivery import Arrival, ingest_delivery  # noqa: PLC0415
 
         clinic_id = delivery.clinic_id
-        if (clinic_id, delivery.delivery_id) in self.taken:
+        if delivery.key in self.taken:
             return None
         number = self.last_no.get(clinic_id, 0) + 1
         fingerprint = rules_fingerprint(self.feeds.digests[clinic_id], self.rulebook.contracts)
         arrival = Arrival(self.feeds.by_clinic[clinic_id], number, fingerprint)
         batch_bytes = self.settings.batch_mib << 20
         receipt = ingest_delivery(self.settings.layout, delivery, arrival, self.rulebook, batch_bytes)
-        self.taken.add((clinic_id, delivery.delivery_id))
+        self.taken.add(delivery.key)
         self.last_no[clinic_id] = number
         return receipt
 
