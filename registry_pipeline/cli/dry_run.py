@@ -73,7 +73,7 @@ def _entry(feed: Feed, feed_file: Path, file: Path) -> tuple[str, FileFeed]:
 
 def _columns(file: Path, entry: FileFeed, contracts: Contracts) -> list[tuple[str, str, str]]:
     try:
-        parts = open_parts(file, entry, 1 << 20)
+        parts = open_parts(file, entry, 1 << 20, file.parent)
     except (DeliveryRefusedError, RegistryError):
         # The receipt says why the file cannot be read.
         return []

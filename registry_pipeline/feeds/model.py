@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from registry_pipeline.feeds.sources import FhirBulk, RedcapExport
 from registry_pipeline.lake.receipts import Mode
 
-Format = Literal["csv", "ndjson", "parquet", "excel"]
+Format = Literal["csv", "ndjson", "json", "parquet", "excel", "xpt", "redcap", "fhir"]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 """Text that may be written as a bare number in YAML."""
 
@@ -74,6 +75,8 @@ class FileFeed(_Strict):
     mode: Mode
     sequence: str | None = None
     csv: CsvDialect = CsvDialect()
+    redcap: RedcapExport = RedcapExport()
+    fhir: FhirBulk = FhirBulk()
     null_values: list[Text] = Field(default_factory=list)
     ignore: list[str] = Field(default_factory=list)
     ignore_sheets: list[str] = Field(default_factory=list)

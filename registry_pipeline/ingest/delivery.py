@@ -89,7 +89,7 @@ class _Work:
 
     def read(self, batch_bytes: int) -> None:
         entry = self.delivery.entry
-        for part in open_parts(self.delivery.path, entry, batch_bytes):
+        for part in open_parts(self.delivery.path, entry, batch_bytes, self.folder):
             own = [mapping for mapping in entry.tables if mapping.sheet == part.sheet]
             self._read_part(part, compile_mappings(entry, own, self.rulebook.contracts.tables, part.columns))
         for table in self.tables.values():

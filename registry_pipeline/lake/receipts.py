@@ -77,6 +77,10 @@ class Receipt:
     warnings: dict[str, int] = field(default_factory=dict)
     """Findings on accepted records, by rule id."""
     refusal: Refusal | None = None
+    attempt: int = 1
+    """How often it has been judged: 1 at first, one more with each replay."""
+    erased: dict[str, int] = field(default_factory=dict)
+    """Accepted rows, by table, that were erased afterwards because a patient withdrew with deletion."""
 
     @property
     def key(self) -> tuple[str, str]:

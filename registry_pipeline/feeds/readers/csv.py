@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.mapping import LINE
-from registry_pipeline.feeds.model import CsvDialect
+from registry_pipeline.feeds.model import CsvDialect, FileFeed
 from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header, tidied
 from registry_pipeline.feeds.readers.text import REPLACEMENT, blocks, raw_text, utf8_chunks
 
@@ -24,6 +24,11 @@ _MAX_RECORD_BYTES = 65_536
 """A quoted cell with line breaks may be this long; beyond it, an open quote is taken for a stray one."""
 
 Lines = NDArray[np.bool_]
+
+
+def open_parts(path: Path, entry: FileFeed, batch_bytes: int) -> list[Part]:
+    """Open the file as its feed entry says; see `readers.open_parts`."""
+    return [open_csv(path, entry.csv, batch_bytes)]
 
 
 def open_csv(path: Path, dialect: CsvDialect, batch_bytes: int) -> Part:

@@ -8,7 +8,13 @@ import polars as pl
 
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.mapping import LINE
+from registry_pipeline.feeds.model import FileFeed
 from registry_pipeline.feeds.readers.base import Part, RawBatch, checked_header, tidied
+
+
+def open_parts(path: Path, entry: FileFeed, _batch_bytes: int) -> list[Part]:
+    """Open the file as its feed entry says; see `readers.open_parts`."""
+    return open_excel(path, [mapping.sheet or "" for mapping in entry.tables], entry.ignore_sheets)
 
 
 def open_excel(path: Path, sheets: Sequence[str], ignored: Sequence[str]) -> list[Part]:
