@@ -43,6 +43,8 @@ What holds in every table:
 - A key names one row of one clinic. The same row twice in a file counts as a duplicate; two different rows with the
   same key are both refused (`key_conflict`).
 - An empty cell means unknown unless the column says otherwise.
+
+The tables, parents before the tables that point to them:
 """
 
 
