@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, get_args
 
 from registry_pipeline.contracts.model import (
+    Across,
     Check,
     Compare,
     Expression,
@@ -20,8 +21,9 @@ from registry_pipeline.contracts.model import (
     Range,
     RangeBy,
     Source,
+    Summary,
 )
-from registry_pipeline.contracts.vocabulary import VocabularyPath, vocabulary_column, vocabulary_ranges
+from registry_pipeline.contracts.vocabulary import VocabularyPath, read_vocabulary, vocabulary_column, vocabulary_ranges
 from registry_pipeline.errors import ContractError
 
 Arguments = Mapping[str, Any]
@@ -48,7 +50,8 @@ def _one_of(arguments: Arguments, _: VocabularyPath) -> Check:
 
 
 def _vocabulary(arguments: Arguments, path: VocabularyPath) -> Check:
-    return OneOf(vocabulary_column(path(f"{arguments['name']}.csv"), str(arguments["column"])))
+    listed = vocabulary_column(path(f"{arguments['name']}.csv"), str(arguments["column"]))
+    return OneOf((*listed, *map(str, arguments.get("also", []))))
 
 
 def _compare(arguments: Arguments, _: VocabularyPath) -> Check:
@@ -63,15 +66,37 @@ def _range_by(arguments: Arguments, path: VocabularyPath) -> Check:
     return RangeBy(key, vocabulary, vocabulary_ranges(path(f"{vocabulary}.csv"), key, low, high))
 
 
+def _across(arguments: Arguments, path: VocabularyPath) -> Check:
+    summaries = arguments.get("summaries", {})
+    return Across(str(arguments["sql"]), tuple(_summary(name, given, path) for name, given in summaries.items()))
+
+
+def _summary(name: str, arguments: Arguments, path: VocabularyPath) -> Summary:
+    if unknown := sorted(set(arguments) - {"of", "where", "by", "for", "values"}):
+        raise ValueError(f"the summary `{name}` has no argument `{unknown[0]}`")
+    by, row = _texts(arguments["by"]), _texts(arguments.get("for", arguments["by"]))
+    if len(by) != len(row):
+        raise ValueError(f"`by` and `for` of the summary `{name}` differ in number")
+    values = tuple((str(value), str(sql)) for value, sql in arguments["values"].items())
+    schema, _, table = str(arguments["of"]).rpartition(".")
+    columns = tuple(read_vocabulary(path(f"{table}.csv"))[0]) if schema == "reference" else ()
+    return Summary(name, str(arguments["of"]), by, row, arguments.get("where"), values, columns)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
 _PARSERS: dict[str, tuple[frozenset[str], Callable[[Arguments, VocabularyPath], Check]]] = {
     "range": (frozenset({"min", "max", "min_exclusive"}), _range),
     "one_of": (frozenset({"values"}), _one_of),
-    "vocabulary": (frozenset({"name", "column"}), _vocabulary),
+    "vocabulary": (frozenset({"name", "column", "also"}), _vocabulary),
     "pattern": (frozenset({"regex"}), lambda arguments, _: Pattern(str(arguments["regex"]))),
     "max_length": (frozenset({"n"}), lambda arguments, _: MaxLength(int(arguments["n"]))),
     "compare": (frozenset({"left", "op", "right"}), _compare),
     "expression": (frozenset({"sql"}), lambda arguments, _: Expression(str(arguments["sql"]))),
     "range_by": (frozenset({"key", "vocabulary", "min", "max"}), _range_by),
+    "across": (frozenset({"sql", "summaries"}), _across),
     "identifier_free": (frozenset(), lambda _arguments, _path: IdentifierFree()),
 }
 
@@ -98,7 +123,7 @@ def parse_check(implementation: Any, source: Source, vocabulary_path: Vocabulary
         return parser(arguments, vocabulary_path)
     except KeyError as error:
         raise fail(f"The check `{implementation['check']}` lacks {error}.", remedy="Add the argument.") from error
-    except (ValueError, TypeError, InvalidOperation) as error:
+    except (ValueError, TypeError, AttributeError, InvalidOperation) as error:
         raise fail(
             f"The check `{implementation['check']}` cannot be compiled: {error}.", remedy="Mend its arguments."
         ) from error

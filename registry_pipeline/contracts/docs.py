@@ -8,8 +8,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from graphlib import TopologicalSorter
 
-from registry_pipeline.contracts.load import Contracts, type_in_words
+from registry_pipeline.contracts.load import Contracts
 from registry_pipeline.contracts.model import (
+    Across,
     Check,
     Column,
     Compare,
@@ -24,6 +25,7 @@ from registry_pipeline.contracts.model import (
     Rule,
     TableContract,
     TypeCheck,
+    type_in_words,
 )
 
 _LONG_LIST = 12
@@ -129,7 +131,7 @@ def allowed_in_words(check: Check) -> str:
             words = f"the range of its {key}"
         case IdentifierFree():
             words = "nothing that points to a person"
-        case TypeCheck() | Required() | Compare() | Expression():
+        case TypeCheck() | Required() | Compare() | Expression() | Across():
             words = ""
     return words
 

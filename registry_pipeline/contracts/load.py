@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -11,16 +12,20 @@ from typing import Any, cast, get_args
 from registry_pipeline.contracts.checks import parse_check
 from registry_pipeline.contracts.compile import compile_table
 from registry_pipeline.contracts.model import (
+    PHYSICAL_TYPE,
+    Across,
     Column,
     Dimension,
     ForeignKey,
     Layer,
+    Origin,
     Required,
     Rule,
     Severity,
     Source,
     TableContract,
     TypeCheck,
+    type_in_words,
 )
 from registry_pipeline.contracts.vocabulary import VocabularyPath
 from registry_pipeline.errors import ContractError
@@ -36,7 +41,6 @@ _KAHN: dict[str, Dimension] = {
 }
 """ODCS's words for dimensions, in those of Kahn's framework."""
 
-_TYPE = re.compile(r"VARCHAR|SMALLINT|INTEGER|BOOLEAN|DECIMAL\((\d+),(\d+)\)")
 _SEMVER = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -56,8 +60,15 @@ class Contracts:
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
-        """Return every row rule by its id."""
+        """Return every rule by its id, those of the warehouse too; what follows from pointers is not among them."""
         return {rule.id: rule for table in self.tables.values() for rule in table.rules}
+
+    @cached_property
+    def cross_table_sentences(self) -> dict[str, str]:
+        """Return the sentence of every rule that the warehouse judges, by its id: pointers, then other rules."""
+        tables = self.tables.values()
+        pointers = {key.rule_id: key.sentence for table in tables for key in table.foreign_keys}
+        return pointers | {rule.id: rule.sentence for table in tables for rule in table.cross_table_rules}
 
 
 def load_contracts(settings: Settings) -> Contracts:
@@ -89,6 +100,8 @@ def load_contracts(settings: Settings) -> Contracts:
 def _digest(files: list[Path], settings: Settings) -> str:
     digest = hashlib.sha256()
     names = {path.name for path in settings.vocabulary_path("instruments.csv").parent.glob("*.csv")}
+    # Synonyms only help to draft a feed; they judge nothing.
+    names = {name for name in names if not name.endswith("_synonyms.csv")}
     for path in [*files, *(settings.vocabulary_path(name) for name in sorted(names))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -151,7 +164,29 @@ class _Reader:
             columns=tuple(columns),
             rules=tuple(rules),
             foreign_keys=tuple(self.foreign_keys(schema)),
+            origin=self.origin(schema),
+            quality_thresholds=self.quality_thresholds(schema),
         )
+
+    def origin(self, schema: dict[str, Any]) -> Origin:
+        origin, here = self.custom(schema, "origin")
+        if origin is not None and origin not in get_args(Origin):
+            raise self.fail(f"`origin` must be one of {', '.join(get_args(Origin))}.", here)
+        return cast("Origin", origin or "clinic")
+
+    def quality_thresholds(self, schema: dict[str, Any]) -> dict[Dimension, Decimal]:
+        shares, here = self.custom(schema, "quality_threshold")
+        for dimension, share in (shares or {}).items():
+            if dimension not in get_args(Dimension) or not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise self.fail(f"A threshold is a share from 0 to 1 for {', '.join(get_args(Dimension))}.", here)
+        return {dimension: Decimal(str(share)) for dimension, share in (shares or {}).items()}
+
+    def custom(self, schema: dict[str, Any], name: str) -> tuple[Any, Location]:
+        """Return a custom property of the table, or None, and where it stands."""
+        for index, item in enumerate(schema.get("customProperties", [])):
+            if item["property"] == name:
+                return item["value"], ("schema", 0, "customProperties", index)
+        return None, ("schema", 0)
 
     def check_unique(self, rules: list[Rule]) -> None:
         seen: dict[str, Rule] = {}
@@ -168,7 +203,7 @@ class _Reader:
     def column(self, index: int, prop: dict[str, Any]) -> Column:
         here: Location = ("schema", 0, "properties", index)
         physical_type = str(prop.get("physicalType", ""))
-        if not _TYPE.fullmatch(physical_type):
+        if not PHYSICAL_TYPE.fullmatch(physical_type):
             raise self.fail(
                 f"`{physical_type}` is not a type of the registry.",
                 (*here, "physicalType"),
@@ -238,6 +273,9 @@ class _Reader:
         for field in ("id", "description"):
             if not quality.get(field):
                 raise self.fail(f"The rule lacks `{field}`.", here)
+        check = parse_check(quality.get("implementation"), source, self.vocabulary_path)
+        if isinstance(check, Across) and column is None:
+            raise self.fail("A rule across tables needs a column.", here, "Write it under the column that it judges.")
         return Rule(
             id=f"{self.name}.{quality['id']}",
             table=self.name,
@@ -245,7 +283,7 @@ class _Reader:
             severity=quality["severity"],
             dimension=_KAHN[quality["dimension"]],
             sentence=str(quality["description"]).strip(),
-            check=parse_check(quality.get("implementation"), source, self.vocabulary_path),
+            check=check,
             source=source,
         )
 
@@ -264,13 +302,3 @@ class _Reader:
                     parent_column=column,
                     sentence=f"{name} must name a {table} that the clinic has sent and that was accepted.",
                 )
-
-
-def type_in_words(physical_type: str) -> str:
-    """Return a type as a clinic's data manager would say it."""
-    decimal = _TYPE.fullmatch(physical_type)
-    if decimal and decimal.group(1):
-        whole, places = int(decimal.group(1)) - int(decimal.group(2)), int(decimal.group(2))
-        return f"a number with at most {whole} digits before and {places} after the decimal point"
-    words = {"BOOLEAN": "true or false", "SMALLINT": "a whole number", "INTEGER": "a whole number"}
-    return words.get(physical_type, "text")

@@ -1,5 +1,6 @@
 """What a contract says, free of any file format and any engine: tables, columns, rules, foreign keys."""
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,12 @@ Severity = Literal["reject", "warn"]
 Dimension = Literal["conformance", "completeness", "plausibility"]
 """The three of Kahn's data-quality framework."""
 Layer = Literal["shared", "restricted", "internal"]
+Origin = Literal["clinic", "feed", "receipt"]
+"""Who makes the rows of a table: clinics send them, or the registry derives them from its feeds or its receipts."""
 Operator = Literal["<", "<=", "=", ">=", ">"]
+
+PHYSICAL_TYPE = re.compile(r"VARCHAR|SMALLINT|INTEGER|BOOLEAN|DECIMAL\((\d+),(\d+)\)")
+"""The types of the registry; of a decimal, the digits in all and those after the point."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,49 @@ class IdentifierFree:
     """The free text shows none of the direct identifiers that patterns can see."""
 
 
-Check = TypeCheck | Required | Range | OneOf | Pattern | MaxLength | Compare | Expression | RangeBy | IdentifierFree
+@dataclass(frozen=True)
+class Summary:
+    """What the rows of a table or vocabulary say together about a row: one line for each group of them."""
+
+    name: str
+    """What the rule's SQL calls it."""
+    of: str
+    """A table of the clinic, or `reference.<vocabulary>`."""
+    by: tuple[str, ...]
+    """SQL over a row of `of`: the group that it belongs to."""
+    row: tuple[str, ...]
+    """SQL over the row that is judged: the group that speaks about it."""
+    where: str | None
+    values: tuple[tuple[str, str], ...]
+    """(name, aggregate over the group)."""
+    vocabulary: tuple[str, ...] = ()
+    """The columns of the vocabulary; empty for a table."""
+
+
+@dataclass(frozen=True)
+class Across:
+    """A boolean SQL expression over the row, the rows that it points to, and summaries of other tables.
+
+    Judged in the warehouse; holds when it is null.
+    """
+
+    sql: str
+    summaries: tuple[Summary, ...] = ()
+
+
+Check = (
+    TypeCheck
+    | Required
+    | Range
+    | OneOf
+    | Pattern
+    | MaxLength
+    | Compare
+    | Expression
+    | RangeBy
+    | IdentifierFree
+    | Across
+)
 
 
 @dataclass(frozen=True)
@@ -146,6 +194,19 @@ class TableContract:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
     foreign_keys: tuple[ForeignKey, ...] = field(default=())
+    origin: Origin = "clinic"
+    quality_thresholds: dict[Dimension, Decimal] = field(default_factory=dict)
+    """The greatest share of a clinic's records, in [0, 1], that may be refused on a dimension before it is asked."""
+
+    @property
+    def is_delivered(self) -> bool:
+        """Tell whether clinics send its rows."""
+        return self.origin == "clinic"
+
+    @property
+    def cross_table_rules(self) -> tuple[Rule, ...]:
+        """Return the rules that take rows of other tables, or other rows of this one; judged in the warehouse."""
+        return tuple(rule for rule in self.rules if isinstance(rule.check, Across))
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -155,3 +216,13 @@ class TableContract:
     def column(self, name: str) -> Column | None:
         """Return the column called `name`, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+def type_in_words(physical_type: str) -> str:
+    """Return a type as a clinic's data manager would say it."""
+    decimal = PHYSICAL_TYPE.fullmatch(physical_type)
+    if decimal and decimal.group(1):
+        whole, places = int(decimal.group(1)) - int(decimal.group(2)), int(decimal.group(2))
+        return f"a number with at most {whole} digits before and {places} after the decimal point"
+    words = {"BOOLEAN": "true or false", "SMALLINT": "a whole number", "INTEGER": "a whole number"}
+    return words.get(physical_type, "text")

@@ -60,6 +60,11 @@ class Clinic:
         """Tell whether the clinic records visits by name only, so that each one has one day for all patients."""
         return self.shape == "wide"
 
+    @property
+    def records_more(self) -> bool:
+        """Tell whether the clinic sends every table of the registry, and not the usual eight alone."""
+        return self.shape == "parquet"
+
 
 def _seed(seed: int, *key: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=key)

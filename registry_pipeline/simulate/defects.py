@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from registry_pipeline.simulate.arrays import random_ids
+from registry_pipeline.simulate.arrays import PATIENT_NO, random_ids
 from registry_pipeline.simulate.clinic import MAX_CLINICS, Clinic
 from registry_pipeline.simulate.shapes.source import DEFECT
 
@@ -102,7 +102,7 @@ KINDS = (
     ),
     Kind(
         "age_over_90",
-        "patient.age_years_range",
+        "deid.age_over_89_in_years",
         "patient",
         "age_years",
         {"age_years": "93", "age_band": "90+", "age_ge_46": "true"},
@@ -150,6 +150,12 @@ def plant(clinic: Clinic, tables: dict[str, pl.DataFrame]) -> tuple[dict[str, pl
     A kind that finds no row to copy, because the clinic has none in that table, is left out.
     """
     rng = np.random.default_rng(clinic.defect_seed)
+    # What is known of a patient who asked for deletion is erased, refused rows included, so nothing would be found.
+    erased = tables["consent_event"].filter(pl.col("event") == "withdrawn_delete")[PATIENT_NO].implode()
+    kept = {
+        name: frame.with_row_index(_POSITION).filter(~pl.col(PATIENT_NO).is_in(erased))
+        for name, frame in tables.items()
+    }
     planted: dict[str, list[pl.DataFrame]] = {}
     defects: list[Defect] = []
     for number, kind in enumerate(KINDS):
@@ -157,7 +163,8 @@ def plant(clinic: Clinic, tables: dict[str, pl.DataFrame]) -> tuple[dict[str, pl
         draw, position = rng.random(2)
         if clinic.shape not in kind.shapes:
             continue
-        row = _defective_row(clinic, kind, tables[kind.table], number, draw=float(draw), position=float(position))
+        n_rows = tables[kind.table].height
+        row = _defective_row(clinic, kind, kept[kind.table], number, draw=float(draw), last=n_rows, position=position)
         if row is not None:
             planted.setdefault(kind.table, []).append(row)
             defects.append(Defect(number, kind))
@@ -168,9 +175,9 @@ _POSITION = "_position"
 
 
 def _defective_row(
-    clinic: Clinic, kind: Kind, frame: pl.DataFrame, number: int, *, draw: float, position: float
+    clinic: Clinic, kind: Kind, frame: pl.DataFrame, number: int, *, draw: float, last: int, position: float
 ) -> pl.DataFrame | None:
-    candidates = frame.with_row_index(_POSITION).with_columns(pl.col(_POSITION).cast(pl.Float64))
+    candidates = frame.with_columns(pl.col(_POSITION).cast(pl.Float64))
     if kind.copies:
         candidates = candidates.drop_nulls([*kind.copies, *kind.copies.values()])
     if candidates.is_empty():
@@ -179,7 +186,7 @@ def _defective_row(
     original = candidates[0 if kind.rule_id.endswith(".key_conflict") else int(draw * candidates.height)]
     # Always after its original: of two equal rows the later one is the duplicate.
     start = original.item(0, _POSITION)
-    place = np.floor(start + position * (frame.height - start)) + 0.5
+    place = np.floor(start + position * (last - start)) + 0.5
     return original.with_columns(
         **{name: pl.lit(text, dtype=pl.String) for name, text in _cells(clinic, kind, number).items()},
         **{name: pl.col(other).str.slice(0, 4) for name, other in kind.copies.items()},

@@ -13,6 +13,7 @@ from registry_pipeline.simulate.adverse_events import (
     contact_event_table,
     draw_occurrences,
 )
+from registry_pipeline.simulate.besides import recorded_besides
 from registry_pipeline.simulate.clinic import Clinic
 from registry_pipeline.simulate.contacts import consent_table, contact_table, home_patients
 from registry_pipeline.simulate.courses import course_table, draw_boosters, draw_induction, last_day
@@ -67,4 +68,6 @@ def _chunk(clinic: Clinic, rng: np.random.Generator, first: int, n: int) -> Chun
             [adverse_event_table(patients, sessions, occurrences, rng), contact_event_table(contacts, rng)]
         ),
     }
+    if clinic.records_more:
+        tables |= recorded_besides(patients, sessions, tables, rng)
     return Chunk(tables, patients, illness, sessions, visits, occurrences)

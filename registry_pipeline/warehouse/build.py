@@ -16,7 +16,7 @@ from registry_pipeline.lake.atomic import empty_directory, write_text
 from registry_pipeline.progress import Progress, Silent
 from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse.duck import open_database
-from registry_pipeline.warehouse.inputs import clinic_types, inputs_fingerprint
+from registry_pipeline.warehouse.inputs import clinic_feeds, inputs_fingerprint
 from registry_pipeline.warehouse.lake_views import create_lake
 from registry_pipeline.warehouse.models import build_models
 from registry_pipeline.warehouse.project import Sources
@@ -68,7 +68,7 @@ def build_warehouse(settings: Settings, progress: Progress | None = None) -> Bui
     progress.step("Reading the lake")
     connection = open_database(path, read_only=False, settings=settings)
     try:
-        create_lake(connection, settings.layout, contracts, clinic_types(settings))
+        create_lake(connection, settings.layout, contracts, clinic_feeds(settings))
     except duckdb.Error as error:
         # Its text may quote what is in a file, so it is not chained.
         raise BuildError(

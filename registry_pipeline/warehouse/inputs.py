@@ -12,10 +12,11 @@ from pathlib import Path
 from registry_pipeline.content import content_path
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.feeds.load import load_feeds
+from registry_pipeline.feeds.model import Feed
 from registry_pipeline.lake.receipts import read_receipts
 from registry_pipeline.settings import Settings
 
-_CODE = ("contracts", "lake", "release", "statistics", "warehouse")
+_CODE = ("contracts", "lake", "release", "scorecard", "statistics", "warehouse")
 """Packages whose code decides what is in a release."""
 
 
@@ -28,18 +29,17 @@ def inputs_fingerprint(settings: Settings) -> str:
     return digest.hexdigest()
 
 
-def clinic_types(settings: Settings) -> dict[str, str]:
-    """Return the type of each clinic that has a feed."""
-    feeds = load_feeds(settings, load_contracts(settings)).by_clinic
-    return {clinic_id: feed.clinic_type for clinic_id, feed in sorted(feeds.items())}
+def clinic_feeds(settings: Settings) -> dict[str, Feed]:
+    """Return the feed of each clinic that has one."""
+    return dict(sorted(load_feeds(settings, load_contracts(settings)).by_clinic.items()))
 
 
 def _parts(settings: Settings) -> Iterator[bytes]:
     yield version("registry-pipeline").encode()
     yield f"small_cell={settings.small_cell}".encode()
     yield load_contracts(settings).fingerprint.encode()
-    for clinic_id, clinic_type in clinic_types(settings).items():
-        yield f"{clinic_id}={clinic_type}".encode()
+    for clinic_id, feed in clinic_feeds(settings).items():
+        yield f"{clinic_id}={feed.clinic_type}|{feed.deid_method}".encode()
     for receipt in read_receipts(settings.layout):
         yield "|".join(
             str(part)
@@ -51,6 +51,8 @@ def _parts(settings: Settings) -> Iterator[bytes]:
                 receipt.order,
                 receipt.status,
                 receipt.rules_fingerprint,
+                receipt.attempt,
+                sorted(receipt.erased.items()),
             )
         ).encode()
     for file in _content(settings):

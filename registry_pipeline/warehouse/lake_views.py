@@ -4,17 +4,20 @@ What belongs here: presenting the lake to SQL. What does not: deciding which row
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
 
 from registry_pipeline.contracts.load import Contracts
 from registry_pipeline.contracts.model import TableContract
-from registry_pipeline.lake.current import live_deliveries
+from registry_pipeline.feeds.model import Feed
+from registry_pipeline.lake.current import live_among, replaced_deliveries
 from registry_pipeline.lake.paths import Home
 from registry_pipeline.lake.receipts import Receipt, read_receipts
-from registry_pipeline.warehouse.staging import contract_columns, delivered
+from registry_pipeline.warehouse.duck import create_filled
+from registry_pipeline.warehouse.staging import contract_columns
 
 Columns = dict[str, str]
 
@@ -29,29 +32,38 @@ DELIVERY_COLUMNS: Columns = {
     "contract_version": "VARCHAR",
     "delivery_order": "BIGINT",
     "is_live": "BOOLEAN",
+    "superseded_by": "VARCHAR",
     "status": "VARCHAR",
     "n_records": "BIGINT",
     "n_accepted": "BIGINT",
     "n_quarantined": "BIGINT",
     "n_duplicate": "BIGINT",
+    "n_erased": "BIGINT",
 }
-CLINIC_COLUMNS: Columns = {"clinic_id": "VARCHAR", "clinic_type": "VARCHAR"}
 
 
 def lake_columns(table: TableContract) -> Columns:
     """Return the columns of `lake.<table>` and their types."""
     contract = {column.name: column.physical_type for column in contract_columns(table)}
-    return {**contract, "delivery_id": "VARCHAR", "line": "BIGINT", "delivery_order": "BIGINT"}
+    if not table.is_delivered:
+        return contract
+    return {
+        **contract,
+        "delivery_id": "VARCHAR",
+        "line": "BIGINT",
+        "is_retracted": "BOOLEAN",
+        "delivery_order": "BIGINT",
+    }
 
 
 def lake_schema(contracts: Contracts) -> dict[str, Columns]:
     """Return every relation of the lake schema with its columns and their types."""
-    tables = {table.name: lake_columns(table) for table in delivered(contracts.tables)}
-    return {**tables, "delivery": DELIVERY_COLUMNS, "clinic": CLINIC_COLUMNS}
+    tables = {table.name: lake_columns(table) for table in contracts.tables.values()}
+    return {**tables, "delivery": DELIVERY_COLUMNS}
 
 
 def create_lake(
-    connection: duckdb.DuckDBPyConnection, home: Home, contracts: Contracts, clinic_types: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, home: Home, contracts: Contracts, feeds: Mapping[str, Feed]
 ) -> None:
     """Create the lake schema in an open build file.
 
@@ -59,21 +71,48 @@ def create_lake(
         connection: The build file.
         home: Where receipts and Parquet files lie.
         contracts: The tables there are and their columns.
-        clinic_types: The type of each clinic that has a feed.
+        feeds: The feed of each clinic that has one.
     """
     receipts = sorted(read_receipts(home), key=lambda receipt: (receipt.clinic_id, receipt.order))
-    live = live_deliveries(home)
     connection.execute("create schema lake")
-    _fill(connection, "delivery", DELIVERY_COLUMNS, _delivery_rows(receipts, {receipt.key for receipt in live}))
-    # A clinic whose feed was taken away keeps the data it sent; only its type is no longer known.
-    known = dict.fromkeys(receipt.clinic_id for receipt in receipts) | dict(clinic_types)
-    _fill(connection, "clinic", CLINIC_COLUMNS, sorted(known.items()))
-    files = _live_files(home, live)
-    for table in delivered(contracts.tables):
-        connection.execute(f"create view lake.{table.name} as {_table_query(table, files[table.name])}")
+    create_filled(connection, "lake.delivery", DELIVERY_COLUMNS, _delivery_rows(receipts))
+    made = {"feed": _feed_rows, "receipt": _receipt_rows}
+    files = _live_files(home, live_among(receipts))
+    for table in contracts.tables.values():
+        if table.is_delivered:
+            connection.execute(f"create view lake.{table.name} as {_table_query(table, files[table.name])}")
+        else:
+            columns = lake_columns(table)
+            rows = ([row[name] for name in columns] for row in made[table.origin](receipts, feeds))
+            create_filled(connection, f"lake.{table.name}", columns, rows)
 
 
-def _delivery_rows(receipts: list[Receipt], live: set[tuple[str, str]]) -> Iterable[tuple[object, ...]]:
+def _feed_rows(receipts: list[Receipt], feeds: Mapping[str, Feed]) -> Iterator[dict[str, object]]:
+    """Yield the clinics. One whose feed was taken away keeps the data it sent; only its type is no longer known."""
+    for clinic_id in sorted({*feeds, *(receipt.clinic_id for receipt in receipts)}):
+        feed = feeds.get(clinic_id)
+        yield {"clinic_id": clinic_id, "clinic_type": feed and feed.clinic_type}
+
+
+def _receipt_rows(receipts: list[Receipt], feeds: Mapping[str, Feed]) -> Iterator[dict[str, object]]:
+    """Yield the deliveries. A clinic attests its method of de-identification by the feed that declares it."""
+    for receipt in receipts:
+        feed = feeds.get(receipt.clinic_id)
+        yield {
+            "submission_id": receipt.delivery_id,
+            "clinic_id": receipt.clinic_id,
+            "seq": receipt.arrival_no,
+            "schema_version": receipt.contract_version,
+            "file_sha256": receipt.delivery_id,
+            "deid_method": feed and feed.deid_method,
+            "attested": feed is not None,
+            **asdict(receipt.counts),
+        }
+
+
+def _delivery_rows(receipts: list[Receipt]) -> Iterable[tuple[object, ...]]:
+    live = {receipt.key for receipt in live_among(receipts)}
+    replaced = replaced_deliveries(receipts)
     for order, receipt in enumerate(receipts, start=1):
         counts = receipt.counts
         yield (
@@ -87,21 +126,14 @@ def _delivery_rows(receipts: list[Receipt], live: set[tuple[str, str]]) -> Itera
             receipt.contract_version,
             order,
             receipt.key in live,
+            replaced[receipt.key].delivery_id if receipt.key in replaced else None,
             receipt.status,
             counts.n_records,
             counts.n_accepted,
             counts.n_quarantined,
             counts.n_duplicate,
+            sum(receipt.erased.values()),
         )
-
-
-def _fill(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: Columns, rows: Iterable[tuple[object, ...]]
-) -> None:
-    definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-    connection.execute(f"create table lake.{name} ({definition})")
-    if found := list(rows):
-        connection.executemany(f"insert into lake.{name} values ({', '.join('?' * len(columns))})", found)
 
 
 def _live_files(home: Home, live: list[Receipt]) -> dict[str, list[Path]]:
@@ -109,20 +141,25 @@ def _live_files(home: Home, live: list[Receipt]) -> dict[str, list[Path]]:
     for receipt in live:
         for table, counts in receipt.tables.items():
             if counts.n_accepted:
-                files[table].append(home.lake_file(table, receipt.clinic_id, receipt.delivery_id))
+                files[table].append(home.lake_file(table, *receipt.key, receipt.attempt))
     return files
 
 
 def _table_query(table: TableContract, files: list[Path]) -> str:
     columns = lake_columns(table)
+    nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
     if not files:
-        nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
         return f"select {nulls} where false"
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     own = ", ".join(f"cast(f.{name} as {kind}) as {name}" for name, kind in columns.items() if name != "delivery_order")
-    # The path says clinic_id too; the column in the file is the one to trust.
+    # Files of earlier versions may lack a column, so the columns of today come first, without rows. The path says
+    # clinic_id too; the column in the file is the one to trust.
     return f"""
     select {own}, d.delivery_order
-    from read_parquet([{listed}], hive_partitioning = false, union_by_name = true) as f
+    from (
+      select {nulls} where false
+      union all by name
+      select * from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
+    ) as f
     inner join lake.delivery as d on f.clinic_id = d.clinic_id and f.delivery_id = d.delivery_id
     """

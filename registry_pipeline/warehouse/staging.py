@@ -1,11 +1,18 @@
-"""The staging SQL of a table, generated from its contract: which row of a key is current, and who lacks a parent.
+"""The staging SQL of a table, generated from its contract: which row of a key is current, and which rows are refused.
 
-What belongs here: SQL text made from contracts. What does not: running it, and clinical definitions.
+A row is judged from its parents down. Pointers, and rules that refuse, read the *accepted* rows that are pointed to, so
+what hangs on a refused row is refused as an orphan. A summary in a rule that refuses reads the current rows *as they
+were sent*, so a parent can be judged by its children and no two tables wait for each other. Rules that warn come last
+and see accepted rows alone.
+
+What belongs here: SQL text made from contracts. What does not: running it, following a rule's names (`across.py`), and
+clinical definitions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from registry_pipeline.contracts.model import Column, ForeignKey, TableContract
+from registry_pipeline.contracts.model import Column, Rule, Severity, TableContract
+from registry_pipeline.warehouse.across import Joins, Tables, key_columns
 
 CLINIC_COLUMN = Column("clinic_id", "VARCHAR", "The clinic that sent the row; keys are scoped by it.", "shared")
 PROVENANCE = (
@@ -16,17 +23,10 @@ REFUSED_BY = Column(
     "refused_by", "VARCHAR", "The cross-table rule that refuses the row, or null when it is accepted.", "internal"
 )
 
-Tables = dict[str, TableContract]
-
 
 def delivered(tables: Tables) -> list[TableContract]:
-    """Return the tables that clinics send as rows; `clinic` itself comes from the feeds."""
-    return [table for table in tables.values() if table.name != "clinic"]
-
-
-def key_columns(table: TableContract) -> tuple[str, ...]:
-    """Return what names a row of the registry: the clinic first, then the contract's key."""
-    return ("clinic_id", *(name for name in table.key if name != "clinic_id"))
+    """Return the tables that clinics send as rows; the others come from feeds and receipts."""
+    return [table for table in tables.values() if table.is_delivered]
 
 
 def contract_columns(table: TableContract) -> tuple[Column, ...]:
@@ -43,35 +43,14 @@ def current_columns(table: TableContract) -> tuple[Column, ...]:
 
 
 def current_query(table: TableContract, tables: Tables) -> str:
-    """Return the query of `staging.cur_<table>`: the current row of each key and whether its parents exist."""
-    source = f"lake.{table.name}"
+    """Return the query of `staging.cur_<table>`: the current row of each key and what refuses it, if anything does."""
+    joins = Joins(table, tables, parents=_accepted, summarised=_as_sent, alias="c")
+    refused_by = _refused_by(table, joins)
     names = [column.name for column in (*contract_columns(table), *PROVENANCE)]
-    keys = ", ".join(f"r.{name}" for name in key_columns(table))
-    joins = [_parent_join(number, key, tables) for number, key in enumerate(table.foreign_keys, start=1)]
     return f"""
-    with resent as (
-      select l.clinic_id
-      from {source} as l
-      group by l.clinic_id
-      having min(l.delivery_order) <> max(l.delivery_order)
-    ), ranked as (
-      select {_columns("r", names)},
-        row_number() over (partition by {keys} order by r.delivery_order desc, r.line desc) as recency
-      from {source} as r
-      inner join resent as s on r.clinic_id = s.clinic_id
-    ), sent_once as (
-      select {_columns("o", names)}
-      from {source} as o
-      left join resent as t on o.clinic_id = t.clinic_id
-      where t.clinic_id is null
-    ), current_rows as (
-      select {_columns("sent_once", names)} from sent_once
-      union all
-      select {_columns("ranked", names)} from ranked where ranked.recency = 1
-    )
-    select {_typed(table)}, {_refused_by(table)} as refused_by
-    from current_rows as c
-    {" ".join(joins)}
+    select {_typed(table)}, {refused_by} as refused_by
+    from ({_as_sent(table, names)}) as c
+    {joins.sql()}
     """
 
 
@@ -81,8 +60,8 @@ def accepted_query(table: TableContract, tables: Tables) -> str:
     Rows of a patient who withdrew with deletion stop here, whichever table they are in.
     """
     names = [column.name for column in contract_columns(table)]
-    if table.name == "clinic":
-        return f"select {_columns('c', names)} from lake.clinic as c"
+    if not table.is_delivered:
+        return f"select {_columns('c', names)} from lake.{table.name} as c"
     joins, conditions = [], ["c.refused_by is null"]
     for number, (column, parent_column, withdrawn) in enumerate(_paths_to_withdrawn(table, tables), start=1):
         alias = f"w{number}"
@@ -101,19 +80,32 @@ def accepted_query(table: TableContract, tables: Tables) -> str:
 
 def findings_query(tables: Tables) -> str:
     """Return the query of `quality.cross_table_findings`."""
-    selects = [
-        f"""
-        select c.clinic_id, c.delivery_id, '{table.name}' as table_name, c.line,
-          case c.refused_by {" ".join(f"when '{key.rule_id}' then '{key.column}'" for key in table.foreign_keys)} end
+    return " union all ".join(select for table in delivered(tables) for select in _findings(table, tables))
+
+
+def _findings(table: TableContract, tables: Tables) -> Iterator[str]:
+    finding = f"select c.clinic_id, c.delivery_id, '{table.name}' as table_name, c.line"
+    columns = {key.rule_id: key.column for key in table.foreign_keys} | {
+        rule.id: rule.column for rule in _of_severity(table, "reject")
+    }
+    if columns:
+        yield f"""
+        {finding},
+          case c.refused_by {" ".join(f"when '{rule_id}' then '{name}'" for rule_id, name in columns.items())} end
             as column_name,
-          c.refused_by as rule_id
+          c.refused_by as rule_id, 'reject' as severity
         from staging.cur_{table.name} as c
         where c.refused_by is not null
         """
-        for table in delivered(tables)
-        if table.foreign_keys
-    ]
-    return " union all ".join(selects)
+    for rule in _of_severity(table, "warn"):
+        joins = Joins(table, tables, parents=_accepted, summarised=_accepted, alias="c")
+        broken = joins.broken(rule)
+        yield f"""
+        {finding}, '{rule.column}' as column_name, '{rule.id}' as rule_id, 'warn' as severity
+        from staging.cur_{table.name} as c
+        {joins.sql()}
+        where c.refused_by is null and {broken}
+        """
 
 
 def adjustments_query(tables: Tables) -> str:
@@ -149,37 +141,55 @@ def _typed(table: TableContract) -> str:
     return ", ".join(f"cast(c.{column.name} as {column.physical_type}) as {column.name}" for column in columns)
 
 
-def _refused_by(table: TableContract) -> str:
-    """Return the rule id of the first foreign key, in contract order, that finds no parent."""
-    whens = " ".join(
-        f"when c.{key.column} is not null and p{number}.clinic_id is null then '{key.rule_id}'"
-        for number, key in enumerate(table.foreign_keys, start=1)
-    )
-    return f"cast(case {whens} end as varchar)" if whens else "cast(null as varchar)"
+def _of_severity(table: TableContract, severity: Severity) -> list[Rule]:
+    return [rule for rule in table.cross_table_rules if rule.severity == severity]
 
 
-def _parent_join(number: int, key: ForeignKey, tables: Tables) -> str:
-    """Join the accepted rows of a parent.
+def _refused_by(table: TableContract, joins: Joins) -> str:
+    """Return the id of the first pointer, in contract order, that finds no parent, else of the first broken rule."""
+    whens = [
+        f"when c.{key.column} is not null and {joins.parent(joins.own, key).alias}.clinic_id is null "
+        f"then '{key.rule_id}'"
+        for key in table.foreign_keys
+    ] + [f"when {joins.broken(rule)} then '{rule.id}'" for rule in _of_severity(table, "reject")]
+    return f"cast(case {' '.join(whens)} end as varchar)" if whens else "cast(null as varchar)"
 
-    A parent that is refused itself counts as absent, so the children of an orphan are orphans too. Where the parent's
-    key has further columns that the child has as well (a course names a diagnosis of its own patient), they must
-    agree.
+
+def _as_sent(table: TableContract, names: Iterable[str]) -> str:
+    """Return the query of the current row of each key, accepted or not. A clinic that sent once needs no sort.
+
+    A key whose latest record says that it was entered in error has no current row.
     """
-    parent, child = tables[key.parent_table], tables[key.rule_id.split(".")[0]]
-    shared = [name for name in parent.key if child.column(name) and name not in {"clinic_id", key.parent_column}]
-    pairs = [(name, name) for name in ("clinic_id", *shared)]
-    if key.parent_column != "clinic_id":
-        pairs.append((key.column, key.parent_column))
-    wanted = [parent_name for _, parent_name in pairs]
-    alias = f"p{number}"
-    relation, accepted = (
-        ("lake.clinic", "") if parent.name == "clinic" else (f"staging.cur_{parent.name}", "where x.refused_by is null")
+    source, names = f"lake.{table.name}", list(names)
+    keys = ", ".join(f"r.{name}" for name in key_columns(table))
+    return f"""
+    with resent as (
+      select l.clinic_id
+      from {source} as l
+      group by l.clinic_id
+      having min(l.delivery_order) <> max(l.delivery_order)
+    ), ranked as (
+      select {_columns("r", names)}, r.is_retracted,
+        row_number() over (partition by {keys} order by r.delivery_order desc, r.line desc) as recency
+      from {source} as r
+      inner join resent as s on r.clinic_id = s.clinic_id
+    ), sent_once as (
+      select {_columns("o", names)}
+      from {source} as o
+      left join resent as t on o.clinic_id = t.clinic_id
+      where t.clinic_id is null and o.is_retracted is not true
     )
-    # Without the parent's whole key in hand several parents may match, and the child must not be multiplied.
-    distinct = "" if set(key_columns(parent)) <= set(wanted) else "distinct "
-    conditions = " and ".join(f"c.{mine} = {alias}.{theirs}" for mine, theirs in pairs)
-    keys = f"select {distinct}{_columns('x', wanted)} from {relation} as x {accepted}"
-    return f"left join ({keys}) as {alias} on {conditions}"
+    select {_columns("sent_once", names)} from sent_once
+    union all
+    select {_columns("ranked", names)} from ranked
+    where ranked.recency = 1 and ranked.is_retracted is not true
+    """
+
+
+def _accepted(table: TableContract, names: Iterable[str]) -> str:
+    if not table.is_delivered:
+        return f"select {_columns('x', names)} from lake.{table.name} as x"
+    return f"select {_columns('x', names)} from staging.cur_{table.name} as x where x.refused_by is null"
 
 
 def _paths_to_withdrawn(table: TableContract, tables: Tables) -> list[tuple[str, str, str]]:
@@ -187,7 +197,7 @@ def _paths_to_withdrawn(table: TableContract, tables: Tables) -> list[tuple[str,
     if table.column("patient_id"):
         query = "select p.clinic_id, p.patient_id from staging.withdrawn_patient as p"
         return [("patient_id", "patient_id", query)]
-    parents = [(key, tables[key.parent_table]) for key in table.foreign_keys if key.parent_table != "clinic"]
+    parents = [(key, tables[key.parent_table]) for key in table.foreign_keys if tables[key.parent_table].is_delivered]
     return [
         (key.column, key.parent_column, _withdrawn_keys(parent, key.parent_column, tables)) for key, parent in parents
     ]

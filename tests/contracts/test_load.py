@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from registry_pipeline.cli.lint import lint_content
 from registry_pipeline.content import content_path
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.errors import ConfigurationError, ContractError
 from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.across import check_across
 
 Edit = Callable[[str, str], Settings]
 
@@ -38,7 +40,7 @@ def line_of(settings: Settings, text: str) -> int:
 
 def test_the_shipped_contracts_load_and_share_one_version() -> None:
     contracts = load_contracts(Settings())
-    assert len(contracts.tables) == 9
+    assert len(contracts.tables) == 17
     assert {table.version for table in contracts.tables.values()} == {contracts.version}
 
 
@@ -71,13 +73,96 @@ def test_an_unknown_check_is_an_error_at_its_line(edited: Edit) -> None:
         ("engine: registry", "engine: other", "engine registry"),
         ("physicalType: INTEGER", "physicalType: INT", "not a type"),
         ("course.course_id", "course.nothing", "does not exist"),
-        ("version: 1.0.0", "version: 1.0.1", "differs"),
+        ("version: 2.0.0", "version: 2.0.1", "differs"),
         ("classification: shared", "classification: public", "classification"),
     ],
 )
 def test_what_cannot_be_compiled_is_an_error(edited: Edit, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         load_contracts(edited(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("check: across", "check: acros", "not a known check"),
+        ("for: course.patient_id", "to: course.patient_id", "has no argument `to`"),
+        ("by: patient_id", "by: [patient_id, seq]", "differ in number"),
+        ("of: consent_event", "of: reference.nothing", "vocabulary cannot be read"),
+    ],
+)
+def test_a_rule_across_tables_that_cannot_be_read_is_an_error(edited: Edit, old: str, new: str, message: str) -> None:
+    with pytest.raises(ContractError, match=message) as error:
+        load_contracts(edited(old, new))
+    assert error.value.file is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("course.patient.weight_kg", "course.patient.weight", "the table patient has no column `weight`"),
+        ("course.patient.weight_kg", "patient.weight_kg", "a session does not point to one `patient`"),
+        ("<= course.patient.data_cut_day", "<= limit_day", "the table session has no column `limit_day`"),
+        ("<= death.day", "<= death.hour", "the summary `death` has no value `hour`"),
+        ("of: followup_contact", "of: contact", "there is no table `contact`"),
+        ("max(study_day)", "max(day)", "the table consent_event has no column `day`"),
+        ("<= course.patient.data_cut_day", "<= <= course.patient.data_cut_day", "not an SQL expression"),
+        ("<= course.patient.data_cut_day", "<= (select max(study_day) from session)", "nothing else"),
+        ("<= course.patient.data_cut_day", "<= a.course.patient.clinic.data_cut_day", "at most three pointers"),
+    ],
+)
+def test_a_name_in_a_rule_across_tables_that_means_nothing_is_an_error_at_its_line(
+    edited: Edit, old: str, new: str, message: str
+) -> None:
+    settings = edited(old, new)
+    tables = load_contracts(settings).tables
+    with pytest.raises(ContractError, match=message) as error:
+        check_across(tables)
+    assert error.value.file is not None
+    assert error.value.file.endswith("session.odcs.yaml")
+    assert abs((error.value.line or 0) - line_of(settings, new)) < 20
+
+
+def test_lint_tells_of_a_rule_across_tables_that_names_an_unknown_column(edited: Edit) -> None:
+    (problem,) = lint_content(edited("course.patient.weight_kg", "course.patient.weight")).problems
+    assert "has no column `weight`" in str(problem)
+
+
+def test_a_rule_across_tables_stands_under_the_column_that_it_judges(edited: Edit) -> None:
+    expression = 'check: expression\n          sql: "dose_mg >='
+    settings = edited(expression, expression.replace("expression", "across"))
+    with pytest.raises(ContractError, match="needs a column"):
+        load_contracts(settings)
+
+
+def test_where_the_rows_of_a_table_come_from_is_one_of_three(edited: Edit) -> None:
+    threshold = "- {property: quality_threshold"
+    with pytest.raises(ContractError, match="`origin` must be one of"):
+        load_contracts(edited(threshold, "- {property: origin, value: nowhere}\n      " + threshold))
+
+
+@pytest.mark.parametrize("new", ["beauty: 0.1", "conformance: 2", "conformance: x"])
+def test_a_quality_threshold_is_a_share_on_a_known_dimension(edited: Edit, new: str) -> None:
+    with pytest.raises(ContractError, match="a share from 0 to 1"):
+        load_contracts(edited("conformance: 0.02", new))
+
+
+def test_the_tables_that_clinics_send_have_thresholds_on_every_dimension() -> None:
+    tables = load_contracts(Settings()).tables
+    assert {name for name, table in tables.items() if not table.is_delivered} == {"clinic", "submission"}
+    for table in tables.values():
+        assert len(table.quality_thresholds) == (3 if table.is_delivered else 0), table.name
+        assert all(0 < share < 1 for share in table.quality_thresholds.values())
+
+
+def test_every_rule_of_the_warehouse_has_a_sentence_by_its_id() -> None:
+    contracts = load_contracts(Settings())
+    assert "course.target_dx_seq_orphan" in contracts.cross_table_sentences
+    assert (
+        contracts.cross_table_sentences["session.study_day_in_course"]
+        == contracts.rules["session.study_day_in_course"].sentence
+    )
+    assert "session.dose_mg_range" not in contracts.cross_table_sentences
 
 
 def test_a_missing_vocabulary_column_is_an_error(edited: Edit, tmp_path: Path) -> None:

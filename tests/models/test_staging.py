@@ -65,6 +65,7 @@ def test_children_of_a_refused_row_are_refused_down_the_chain(warehouse: Warehou
             "line": line,
             "column_name": column,
             "rule_id": f"{table}.{column}_orphan",
+            "severity": "reject",
         }
         for table, line, column in [
             ("adverse_event", 2, "session_id"),

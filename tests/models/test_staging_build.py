@@ -11,9 +11,11 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+import yaml
 
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.errors import BuildError, ConfigurationError
+from registry_pipeline.feeds.model import Feed
 from registry_pipeline.lake.receipts import Counts, Receipt, write_receipt
 from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse import project
@@ -200,10 +202,24 @@ def test_a_missing_lake_file_is_an_error_that_says_what_to_do(settings: Settings
 def test_a_clinic_whose_feed_is_gone_keeps_its_data(settings: Settings) -> None:
     _write_delivery(settings, "d1", patient=ROWS["patient"])
     connection = duckdb.connect()
-    create_lake(connection, settings.layout, load_contracts(settings), {"C002": "pain"})
+    feed = Feed.model_validate(yaml.safe_load(FEED.format(clinic_type="pain")) | {"clinic_id": "C002"})
+    create_lake(connection, settings.layout, load_contracts(settings), {"C002": feed})
     assert connection.execute("select * from lake.clinic order by 1").fetchall() == [("C001", None), ("C002", "pain")]
     assert connection.execute("select patient_id, clinic_id, line from lake.patient").fetchall() == [("p1", "C001", 2)]
     connection.close()
+
+
+def test_deliveries_are_a_table_made_of_their_receipts_and_feeds(settings: Settings) -> None:
+    _write_delivery(settings, "d1", patient=ROWS["patient"])
+    connection = duckdb.connect()
+    feed = Feed.model_validate(yaml.safe_load(FEED.format(clinic_type="pain")))
+    create_lake(connection, settings.layout, load_contracts(settings), {"C001": feed})
+    assert connection.execute(
+        "select submission_id, clinic_id, seq, deid_method, attested, n_records, n_accepted from lake.submission"
+    ).fetchall() == [("d1", "C001", 1, "safe_harbor", True, 1, 1)]
+    without_feed = duckdb.connect()
+    create_lake(without_feed, settings.layout, load_contracts(settings), {})
+    assert without_feed.execute("select deid_method, attested from lake.submission").fetchall() == [(None, False)]
 
 
 def test_the_fingerprint_does_not_depend_on_when(settings: Settings) -> None:

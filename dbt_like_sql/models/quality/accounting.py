@@ -24,7 +24,7 @@ model(
     "quality.cross_table_findings",
     is_sql=True,
     kind={"name": ModelKindName.FULL},
-    description="Every current row that a rule spanning tables refuses: a foreign key without its accepted parent.",
+    description="What pointers and rules that span tables found in current rows; a warning does not refuse its row.",
     columns={
         "clinic_id": "varchar",
         "delivery_id": "varchar",
@@ -32,16 +32,20 @@ model(
         "line": "bigint",
         "column_name": "varchar",
         "rule_id": "varchar",
+        "severity": "varchar",
     },
     column_descriptions={
         "clinic_id": "The clinic that sent the row.",
         "delivery_id": "The delivery that the row came in.",
         "table_name": "The table of the row.",
         "line": "The physical line of the row in its file, from 1.",
-        "column_name": "The foreign key that finds no parent.",
-        "rule_id": "The rule that refuses the row, such as session.course_id_orphan.",
+        "column_name": "The column that the rule judges: a pointer without its accepted parent, or a value.",
+        "rule_id": "The rule that the row breaks, such as session.course_id_orphan.",
+        "severity": "Whether the row is refused (reject, once per row) or accepted with a question (warn).",
     },
-    audits=[("not_null", {"columns": columns("clinic_id", "delivery_id", "line", "rule_id", "column_name")})],
+    audits=[
+        ("not_null", {"columns": columns("clinic_id", "delivery_id", "line", "rule_id", "column_name", "severity")})
+    ],
     blueprints=[{"query": staging.findings_query(TABLES)}],
 )(entrypoint)
 

@@ -12,6 +12,7 @@ from sqlmesh.core.model import ModelKindName
 
 from registry_pipeline.contracts.model import Column, TableContract
 from registry_pipeline.warehouse import staging
+from registry_pipeline.warehouse.across import key_columns
 from registry_pipeline.warehouse.project import sources
 
 
@@ -28,8 +29,14 @@ def documented(columns: tuple[Column, ...]) -> dict[str, Any]:
 
 def audits(table: TableContract) -> list[Any]:
     # As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
-    key = [exp.column(name) for name in staging.key_columns(table)]
-    return [("not_null", {"columns": key}), ("unique_combination_of_columns", {"columns": key})]
+    key = key_columns(table)
+    # A part of a key may be empty where the contract says what that means; two rows that are both empty agree in it.
+    optional = {column.name for column in table.columns if not column.is_required}
+    filled = [exp.column(name) for name in key if name not in optional]
+    return [
+        ("not_null", {"columns": filled}),
+        ("unique_combination_of_columns", {"columns": [exp.column(name) for name in key]}),
+    ]
 
 
 TABLES = sources().contracts.tables
@@ -40,7 +47,7 @@ for table in staging.delivered(TABLES):
         is_sql=True,
         kind={"name": ModelKindName.FULL},
         description=f"The current row of each {table.name}: the latest delivery's, and in it the latest line's.",
-        grains=list(staging.key_columns(table)),
+        grains=list(key_columns(table)),
         audits=audits(table),
         blueprints=[{"query": staging.current_query(table, TABLES)}],
         **documented(staging.current_columns(table)),
@@ -52,7 +59,7 @@ for table in TABLES.values():
         is_sql=True,
         kind={"name": ModelKindName.VIEW},
         description=f"{table.description} Accepted rows, one per key; none of patients who withdrew with deletion.",
-        grains=list(staging.key_columns(table)),
+        grains=list(key_columns(table)),
         blueprints=[{"query": staging.accepted_query(table, TABLES)}],
         **documented(staging.contract_columns(table)),
     )(entrypoint)
