@@ -112,7 +112,7 @@ def quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), st.integers(8, 64))
 def test_whatever_is_properly_quoted_is_read_back_unaltered(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, str, str]], batch: int
@@ -120,23 +120,24 @@ def test_whatever_is_properly_quoted_is_read_back_unaltered(
     text = "a,b,c\n" + "".join(",".join(quoted(cell) for cell in row) + "\n" for row in table)
     rows, damages = read_csv(tmp_path_factory.mktemp("csv") / "f", text.encode(), batch)
     assert damages == []
-    assert [list(row[:3]) for row in rows] == [tidy(row) for row in table]
+    assert [list(row[:3]) for row in rows] == [tidy(row) for row in table if any(tidy(row))]
 
 
 plain = st.text("abc123 .-", max_size=5)
 damage = st.sampled_from(['x,"y', "x", "x,y,z,w", 'x,y"y,z', '"x"x,y,z'])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.one_of(st.tuples(plain, plain, plain), damage), min_size=1, max_size=30), st.integers(8, 200))
 def test_no_undamaged_line_is_lost_altered_or_moved_by_its_damaged_neighbours(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str, str] | str], batch: int
 ) -> None:
     text = "a,b,c\n" + "".join((line if isinstance(line, str) else ",".join(line)) + "\n" for line in lines)
     rows, damages = read_csv(tmp_path_factory.mktemp("csv") / "f", text.encode(), batch)
-    expected = [(*tidy(line), number) for number, line in enumerate(lines, start=2) if not isinstance(line, str)]
+    intact = [(*tidy(line), number) for number, line in enumerate(lines, start=2) if not isinstance(line, str)]
+    expected = [row for row in intact if any(row[:3])]
     assert [row for row in rows if row in expected] == expected
-    assert len(rows) + len(damages) == len(lines)
+    assert len(rows) + len(damages) == len(lines) - len(intact) + len(expected)
 
 
 def test_ndjson_gives_numbers_and_words_as_text_and_bad_lines_as_damage(file: Path) -> None:

@@ -32,8 +32,11 @@ class Part:
     """A rectangle of records: a whole file, or one sheet of a workbook."""
 
     columns: tuple[str, ...]
+    """Empty in a part that has no records, only the damage of which no other part can be told."""
     batches: Callable[[], Iterator[RawBatch]]
     sheet: str | None = None
+    unread: tuple[str, ...] = ()
+    """Columns that the file has and no part: nothing of them is taken, but the identifier guard looks at them too."""
 
 
 def checked_header(names: list[str]) -> tuple[str, ...]:

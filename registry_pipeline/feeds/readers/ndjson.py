@@ -1,15 +1,13 @@
-"""One JSON object per line."""
+"""One JSON object per line; what an object becomes is told in readers.json."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
-
 from registry_pipeline.errors import DeliveryRefusedError
-from registry_pipeline.feeds.mapping import LINE
 from registry_pipeline.feeds.model import FileFeed
-from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header, tidied
+from registry_pipeline.feeds.readers.base import Damage, Part, RawBatch, checked_header
+from registry_pipeline.feeds.readers.json import flattened
+from registry_pipeline.feeds.readers.objects import DECODER, Cells, object_frame
 from registry_pipeline.feeds.readers.text import REPLACEMENT, blocks, raw_text, utf8_chunks
 
 
@@ -25,10 +23,10 @@ def open_ndjson(path: Path, batch_bytes: int) -> Part:
         DeliveryRefusedError: If no line is a JSON object.
     """
     names: dict[str, None] = {}
-    for block in blocks(utf8_chunks(path, "utf-8", batch_bytes)):
-        objects, _ = _whole_lines(block, 1)
-        if objects:
-            names.update(dict.fromkeys(_keys(b"".join(line for _, line in objects))))
+    for lines in _blocks(path, batch_bytes):
+        for _, content in lines:
+            if not isinstance(content, Damage):
+                names.update(dict.fromkeys(content))
     if not names:
         raise DeliveryRefusedError(
             "delivery.empty", "No line of the file is a JSON object.", remedy="Send one JSON object per line.", line=1
@@ -37,43 +35,26 @@ def open_ndjson(path: Path, batch_bytes: int) -> Part:
     return Part(columns, lambda: _batches(path, columns, batch_bytes))
 
 
-def _keys(text: bytes) -> list[str]:
-    return list(pl.read_ndjson(text, infer_schema_length=None).columns)
-
-
 def _batches(path: Path, columns: tuple[str, ...], batch_bytes: int) -> Iterator[RawBatch]:
-    line = 1
+    for lines in _blocks(path, batch_bytes):
+        records = [(number, content) for number, content in lines if not isinstance(content, Damage)]
+        damages = [content for _, content in lines if isinstance(content, Damage)]
+        yield RawBatch(object_frame(records, columns), damages)
+
+
+def _blocks(path: Path, batch_bytes: int) -> Iterator[list[tuple[int, Cells | Damage]]]:
+    """Yield the lines that are not blank: the record that each is, or its damage."""
+    first = 1
     for block in blocks(utf8_chunks(path, "utf-8", batch_bytes)):
-        objects, damages = _whole_lines(block, line)
-        yield RawBatch(_parse(objects, columns), damages)
-        line += block.count(b"\n")
+        lines = block.split(b"\n")[:-1]
+        yield [(number, _read(number, line)) for number, line in enumerate(lines, start=first) if line.strip()]
+        first += len(lines)
 
 
-def _parse(objects: list[tuple[int, bytes]], columns: tuple[str, ...]) -> pl.DataFrame:
-    schema = dict.fromkeys(columns, pl.String)
-    text = b"".join(line for _, line in objects)
-    frame = pl.read_ndjson(text, schema=schema) if text else pl.DataFrame(schema=schema)
-    return tidied(frame).with_columns(pl.Series(LINE, [number for number, _ in objects], dtype=pl.Int64))
-
-
-def _whole_lines(block: bytes, first_line: int) -> tuple[list[tuple[int, bytes]], list[Damage]]:
-    """Split a block into the lines that hold one object each, and the damaged ones; blank lines are neither."""
-    objects: list[tuple[int, bytes]] = []
-    damages: list[Damage] = []
-    for number, line in enumerate(block.splitlines(keepends=True), start=first_line):
-        if not line.strip():
-            continue
-        if REPLACEMENT in line:
-            damages.append(Damage(number, "record.encoding", raw_text(line)))
-        elif _is_object(line):
-            objects.append((number, line))
-        else:
-            damages.append(Damage(number, "record.json", raw_text(line)))
-    return objects, damages
-
-
-def _is_object(line: bytes) -> bool:
+def _read(number: int, line: bytes) -> Cells | Damage:
+    if REPLACEMENT in line:
+        return Damage(number, "record.encoding", raw_text(line))
     try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+        return flattened(DECODER.decode(line.decode()))
+    except (ValueError, RecursionError):  # NotFlatError is a ValueError
+        return Damage(number, "record.json", raw_text(line))
