@@ -1,6 +1,7 @@
 """YAML read together with the line of every node, so that an error in content can name its line."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class YamlSource:
-    """The content of a YAML file and where each part of it stands."""
+    """The content of a YAML file and where each part of it stands. Shared by all who read the file: never change it."""
 
     file: Path
     data: Any
@@ -67,12 +68,7 @@ def read_yaml(path: Path) -> YamlSource:
         ConfigurationError: If the file is missing, not UTF-8, not YAML, or repeats a key; with the line.
     """
     try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        if node is None:
-            raise ConfigurationError("The file is empty.", remedy="Write its content or delete it.", file=path)
-        _refuse_repeated_keys(node, path)
-        data = loader.construct_document(node)
+        return _parsed(path, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             "The file cannot be read as UTF-8 text.", remedy="Check that it exists and its encoding.", file=path
@@ -85,6 +81,17 @@ def read_yaml(path: Path) -> YamlSource:
             file=path,
             line=mark.line + 1 if mark else None,
         ) from error
+
+
+# Every stage of a night reads the contracts and feeds; parsing a thousand feeds anew each time would take seconds.
+@lru_cache(maxsize=4096)
+def _parsed(path: Path, text: str) -> YamlSource:
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    if node is None:
+        raise ConfigurationError("The file is empty.", remedy="Write its content or delete it.", file=path)
+    _refuse_repeated_keys(node, path)
+    data = loader.construct_document(node)
     lines: dict[Location, int] = {}
     _collect_lines(node, (), lines)
     return YamlSource(path, data, lines)
