@@ -22,7 +22,7 @@ from benchmarks.data import Data, read_data
 from benchmarks.measure import Clock, worker_arguments
 from benchmarks.peer_rules import ARROW, PeerTable, identifier_pattern, peer_table, read_boolean
 from registry_pipeline.contracts.load import load_contracts
-from registry_pipeline.deid.patterns import load_identifiers
+from registry_pipeline.deid.guard import load_identifiers
 from registry_pipeline.settings import Settings
 
 _TEXT = {"arrow": ARROW, "python": "str"}

@@ -26,7 +26,7 @@ from registry_pipeline.contracts.model import (
     TableContract,
     TypeCheck,
 )
-from registry_pipeline.deid.patterns import Identifiers
+from registry_pipeline.deid.guard import Identifiers
 
 ARROW = "string[pyarrow]"
 _DTYPES = {"SMALLINT": "Int16", "INTEGER": "Int32", "BOOLEAN": "boolean"}
@@ -51,7 +51,7 @@ def read_boolean(text: "pd.Series[str]") -> "pd.Series[bool]":
 
 def identifier_pattern(identifiers: Identifiers) -> str:
     """Return one expression for all identifiers, with flags where Python's `re` accepts them."""
-    patterns = [pattern for _, pattern, _ in identifiers.patterns]
+    patterns = [row.expression for row in identifiers.patterns.in_text.rows]
     return "|".join(f"(?i:{p.removeprefix('(?i)')})" if p.startswith("(?i)") else f"(?:{p})" for p in patterns)
 
 

@@ -9,11 +9,12 @@ from registry_pipeline.contracts.load import load_contracts, load_table
 from registry_pipeline.contracts.standard import check_standard
 from registry_pipeline.contracts.versions import check_version, released_contracts
 from registry_pipeline.contracts.vocabulary import read_vocabulary
-from registry_pipeline.deid.patterns import load_identifiers
+from registry_pipeline.deid.guard import load_identifiers
 from registry_pipeline.errors import RegistryError
 from registry_pipeline.feeds.load import load_feeds
 from registry_pipeline.release.mart_contracts import load_mart_contract, load_mart_contracts
 from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.across import check_across
 from registry_pipeline.yaml_source import read_yaml
 
 
@@ -72,6 +73,7 @@ def _tables(settings: Settings) -> str:
     contracts = load_contracts(settings)
     for table in contracts.tables.values():
         _ = compile_table(table).schema
+    check_across(contracts.tables)
     return f"{len(contracts.tables)} table contracts, version {contracts.version}, {len(contracts.rules)} rules"
 
 

@@ -1,6 +1,7 @@
 """One delivery from its bytes to its receipt. A crash before the receipt leaves the delivery untaken."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import polars as pl
 
 from registry_pipeline.contracts.compile import CompiledTable
 from registry_pipeline.contracts.load import Contracts
-from registry_pipeline.deid.patterns import Identifiers, load_identifiers
+from registry_pipeline.deid.guard import Identifiers, load_identifiers
 from registry_pipeline.errors import DeliveryRefusedError, FilePendingError, ReconciliationError
+from registry_pipeline.feeds.column_patterns import is_ignored
 from registry_pipeline.feeds.mapping import LINE, CompiledMapping, compile_mappings
 from registry_pipeline.feeds.model import Feed
 from registry_pipeline.feeds.readers import Part, RawBatch, open_parts
@@ -21,6 +23,7 @@ from registry_pipeline.ingest.table import TableIngest
 from registry_pipeline.lake.atomic import empty_directory
 from registry_pipeline.lake.paths import Home
 from registry_pipeline.lake.receipts import Counts, Receipt, Refusal, Status, write_receipt
+from registry_pipeline.lake.replaced import remove_replaced
 
 UNASSIGNED = "unassigned"
 """Stands for the table of records that no table could be told for."""
@@ -43,17 +46,56 @@ class Arrival:
     feed: Feed
     arrival_no: int
     rules_fingerprint: str
+    before: Receipt | None = None
+    """The receipt of the judgement that this one replaces; its place in the order of arrivals stays."""
+
+    @property
+    def attempt(self) -> int:
+        """Return which attempt at judging the delivery this is, from 1."""
+        return self.before.attempt + 1 if self.before else 1
 
 
-def ingest_delivery(home: Home, delivery: Delivery, arrival: Arrival, rulebook: Rulebook, batch_bytes: int) -> Receipt:
-    """Take one delivery and write its receipt.
+@dataclass(frozen=True)
+class Place:
+    """Where a delivery is judged, and where what is judged goes."""
+
+    home: Home
+    private: Path
+    """A folder that nobody else uses until the judgement is committed."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A delivery judged in private: nothing of it counts until it is committed."""
+
+    receipt: Receipt
+    findings: Path
+    """The private quarantine file; absent when nothing was found."""
+    _work: "_Work"
+
+    def commit(self) -> None:
+        """Put the files in their place and write the receipt, which makes them count; then drop what it replaced.
+
+        Raises:
+            StorageError: If the disk is full; the judgement before still counts.
+        """
+        self._work.move_into_place(self.receipt.attempt)
+        write_receipt(self._work.home, self.receipt)
+        if self.receipt.attempt > 1:
+            remove_replaced(self._work.home, self.receipt)
+
+
+def judge_delivery(
+    place: Place, delivery: Delivery, arrival: Arrival, rulebook: Rulebook, batch_bytes: int
+) -> Judgement:
+    """Read and judge one delivery, and keep nothing of it yet.
 
     Raises:
-        FilePendingError: If the file changed while it was read; nothing is kept.
-        ReconciliationError: If records read and records accounted for differ; nothing is kept.
-        StorageError: If the disk is full; nothing is kept.
+        FilePendingError: If the file changed while it was read.
+        ReconciliationError: If records read and records accounted for differ.
+        StorageError: If the disk is full.
     """
-    work = _Work(home, delivery, rulebook)
+    work = _Work(place, delivery, rulebook, arrival.feed.deid_method)
     refusal: Refusal | None = None
     try:
         work.read(batch_bytes)
@@ -65,20 +107,18 @@ def ingest_delivery(home: Home, delivery: Delivery, arrival: Arrival, rulebook: 
             "The file changed while it was read.", remedy="It is taken by the next run.", file=delivery.path
         )
     work.check_balance()
-    work.move_into_place()
-    receipt = work.receipt(arrival, refusal)
-    write_receipt(home, receipt)
-    return receipt
+    return Judgement(work.receipt(arrival, refusal), work.findings.sink.path, work)
 
 
 class _Work:
     """The private files and counts of a delivery until it commits."""
 
-    def __init__(self, home: Home, delivery: Delivery, rulebook: Rulebook) -> None:
-        self.home = home
+    def __init__(self, place: Place, delivery: Delivery, rulebook: Rulebook, deid_method: str) -> None:
+        self.home = place.home
         self.delivery = delivery
         self.rulebook = rulebook
-        self.folder = empty_directory(home.work / "ingest")
+        self.deid_method = deid_method
+        self.folder = empty_directory(place.private)
         self.findings = self._findings_sink()
         self.tables: dict[str, TableIngest] = {}
         self.n_unassigned = 0
@@ -88,16 +128,25 @@ class _Work:
         return FindingsSink(path, self.rulebook.reasons, self.rulebook.identifiers, self.delivery)
 
     def read(self, batch_bytes: int) -> None:
-        entry = self.delivery.entry
-        for part in open_parts(self.delivery.path, entry, batch_bytes, self.folder):
-            own = [mapping for mapping in entry.tables if mapping.sheet == part.sheet]
-            self._read_part(part, compile_mappings(entry, own, self.rulebook.contracts.tables, part.columns))
+        is_small = self.delivery.size < batch_bytes
+        for part in open_parts(self.delivery.path, self.delivery.entry, batch_bytes, self.folder):
+            # A file of one batch has nothing to read ahead, and a thread would cost more than its reading.
+            batches = part.batches() if is_small else one_ahead(part.batches())
+            self._read_batches(batches, self._mappings_of(part))
         for table in self.tables.values():
             table.finish()
         self.findings.sink.close()
 
-    def _read_part(self, part: Part, mappings: list[CompiledMapping]) -> None:
-        for batch in one_ahead(part.batches()):
+    def _mappings_of(self, part: Part) -> list[CompiledMapping]:
+        self.rulebook.identifiers.refuse_columns((*part.columns, *part.unread), self.deid_method)
+        if not part.columns:
+            return []
+        entry = self.delivery.entry
+        own = [mapping for mapping in entry.tables if mapping.sheet == part.sheet]
+        return compile_mappings(entry, own, self.rulebook.contracts.tables, part.columns)
+
+    def _read_batches(self, batches: Iterator[RawBatch], mappings: list[CompiledMapping]) -> None:
+        for batch in batches:
             self._account_for_unassigned(batch, mappings)
             for mapping in mappings:
                 self._table(mapping.table).take(mapping, batch.frame)
@@ -115,11 +164,12 @@ class _Work:
             self._table(only).add_damaged(len(batch.damages))
         else:
             self.n_unassigned += len(batch.damages)
-        if not any(mapping.takes_every_row for mapping in mappings):
+        if mappings and not any(mapping.takes_every_row for mapping in mappings):
             self._quarantine_unclaimed(batch.frame.filter(~pl.any_horizontal(mapping.claims() for mapping in mappings)))
 
     def _quarantine_unclaimed(self, rows: pl.DataFrame) -> None:
-        columns = [name for name in rows.columns if name != LINE]
+        taken = [name for name in rows.columns if name != LINE and not is_ignored(name, self.delivery.entry.ignore)]
+        shown = self.rulebook.identifiers.withhold_cells(rows.select(taken))
         self.findings.write(
             None,
             "reject",
@@ -127,8 +177,8 @@ class _Work:
                 pl.lit("record.unmapped").alias("rule_id"),
                 pl.lit(None, dtype=pl.String).alias("column_name"),
                 pl.col(LINE).alias("line"),
-                pl.struct(columns).struct.json_encode().alias("record"),
-            ).with_columns(self.rulebook.identifiers.withhold("record")),
+                shown.to_struct().struct.json_encode().alias("record"),
+            ),
         )
         self.n_unassigned += rows.height
 
@@ -157,11 +207,11 @@ class _Work:
                     file=self.delivery.path,
                 )
 
-    def move_into_place(self) -> None:
-        clinic_id, delivery_id = self.delivery.clinic_id, self.delivery.delivery_id
+    def move_into_place(self, attempt: int) -> None:
+        clinic_id, delivery_id = self.delivery.key
         for name, table in self.tables.items():
-            table.accepted.move_to(self.home.lake_file(name, clinic_id, delivery_id))
-        self.findings.sink.move_to(self.home.quarantine_file(clinic_id, delivery_id))
+            table.accepted.move_to(self.home.lake_file(name, clinic_id, delivery_id, attempt))
+        self.findings.sink.move_to(self.home.quarantine_file(clinic_id, delivery_id, attempt))
 
     def receipt(self, arrival: Arrival, refusal: Refusal | None) -> Receipt:
         counts = sum(self.counts_by_table.values(), Counts())
@@ -169,6 +219,7 @@ class _Work:
         for table in self.tables.values():
             warnings.update(table.warnings)
         status: Status = "refused" if refusal else "partial" if counts.n_quarantined else "accepted"
+        now, before = utc_now(), arrival.before
         return Receipt(
             delivery_id=self.delivery.delivery_id,
             clinic_id=self.delivery.clinic_id,
@@ -177,7 +228,7 @@ class _Work:
             mode=self.delivery.entry.mode,
             sequence=self.delivery.sequence,
             arrival_no=arrival.arrival_no,
-            received_at=utc_now(),
+            received_at=before.received_at if before else now,
             n_bytes=self.delivery.size,
             feed_version=arrival.feed.version,
             contract_version=self.rulebook.contracts.version,
@@ -188,6 +239,9 @@ class _Work:
             rules=dict(sorted(self.findings.rules.items())),
             warnings=dict(sorted(warnings.items())),
             refusal=refusal,
+            attempt=arrival.attempt,
+            replayed_at=now if before else None,
+            history=before.attempts if before else (),
         )
 
 

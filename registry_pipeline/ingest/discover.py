@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -94,13 +95,27 @@ def _discover_clinic(folder: Path, feed: Feed, settings: Settings, hashes: "_Has
         if path.name.startswith("."):
             continue
         try:
-            deliveries.append(_delivery(path, name, feed, settings, hashes))
+            deliveries.append(delivery_of(path, name, feed, settings, hashes.sha256))
         except RegistryError as problem:
             found.problems.append(problem)
     found.deliveries += sorted(deliveries, key=lambda item: (item.sequence or 0, item.modified_ns, item.file_name))
 
 
-def _delivery(path: Path, name: str, feed: Feed, settings: Settings, hashes: "_HashCache") -> Delivery:
+def delivery_of(path: Path, name: str, feed: Feed, settings: Settings, sha256: "Hasher | None" = None) -> Delivery:
+    """Return a file of landing as the delivery that its feed makes of it.
+
+    Args:
+        path: The file.
+        name: Its path below the clinic's landing folder.
+        feed: The clinic's feed.
+        settings: How long a file may still be in the writing.
+        sha256: What to ask for the hash; by default all bytes are read.
+
+    Raises:
+        FilePendingError: If it is still being written.
+        FeedError: If the feed does not take it.
+        ConfigurationError: If it cannot be read.
+    """
     if path.name.startswith("~$") or path.suffix.lower() in _UNFINISHED:
         raise _pending(path)
     entry = next((entry for entry in feed.files if fnmatchcase(name, entry.pattern)), None)
@@ -110,10 +125,9 @@ def _delivery(path: Path, name: str, feed: Feed, settings: Settings, hashes: "_H
             remedy="Add a pattern to the feed, or remove the file.",
             file=path,
         )
-    _wait_until_settled(path, settings.settle_seconds)
-    stat = path.stat()
+    stat = _settled(path, settings.settle_seconds)
     try:
-        digest = hashes.sha256(path, f"{feed.clinic_id}/{name}", stat.st_size, stat.st_mtime_ns)
+        digest = sha256(path, f"{feed.clinic_id}/{name}", stat) if sha256 else _sha256(path)
     except OSError as error:
         raise ConfigurationError(
             "The file cannot be read.", remedy="Give the registry permission to read it.", file=path
@@ -130,8 +144,8 @@ def _pending(path: Path) -> FilePendingError:
     return FilePendingError("The file is still being written.", remedy="It is taken by the next run.", file=path)
 
 
-def _wait_until_settled(path: Path, settle_seconds: float) -> None:
-    """Give a file that changed a moment ago the time to change again.
+def _settled(path: Path, settle_seconds: float) -> os.stat_result:
+    """Give a file that changed a moment ago the time to change again, and return what it is then.
 
     Raises:
         FilePendingError: If it did.
@@ -139,11 +153,12 @@ def _wait_until_settled(path: Path, settle_seconds: float) -> None:
     before = path.stat()
     age = time.time() - before.st_mtime
     if not 0 <= age < settle_seconds:
-        return
+        return before
     time.sleep(settle_seconds - age)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise _pending(path)
+    return after
 
 
 def _sequence(entry: FileFeed, name: str, path: Path) -> int | None:
@@ -164,6 +179,15 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+Hasher = Callable[[Path, str, os.stat_result], str]
+"""Gives the SHA-256 of a file, known by its clinic and name, and by its size and time."""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 class _HashCache:
     """Spares a nightly the hashing of files it has seen; losing it costs time and nothing else."""
 
@@ -175,13 +199,12 @@ class _HashCache:
             self._known = {}
         self._is_changed = False
 
-    def sha256(self, path: Path, key: str, size: int, modified_ns: int) -> str:
+    def sha256(self, path: Path, key: str, stat: os.stat_result) -> str:
         known = self._known.get(key)
-        if known is not None and known[:2] == [size, modified_ns]:
+        if known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]:
             return str(known[2])
-        with path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        self._known[key] = [size, modified_ns, digest]
+        digest = _sha256(path)
+        self._known[key] = [stat.st_size, stat.st_mtime_ns, digest]
         self._is_changed = True
         return digest
 

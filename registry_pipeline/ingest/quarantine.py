@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from registry_pipeline.deid.patterns import Identifiers
+from registry_pipeline.deid.guard import Identifiers
 from registry_pipeline.feeds.readers.base import Damage
 from registry_pipeline.ingest.discover import Delivery
 from registry_pipeline.ingest.reasons import Reasons
@@ -60,12 +60,13 @@ class FindingsSink:
         """Append records that could not be split into fields; whatever looks like an identifier is withheld."""
         if not damages:
             return
+        raw = pl.Series([damage.raw for damage in damages], dtype=pl.String)
         frame = pl.DataFrame(
             {
                 "rule_id": [damage.rule_id for damage in damages],
                 "line": [damage.line for damage in damages],
-                "record": [damage.raw for damage in damages],
+                "record": self.identifiers.withhold_text(raw),
             },
             schema={"rule_id": pl.String, "line": pl.Int64, "record": pl.String},
-        ).with_columns(pl.lit(None, dtype=pl.String).alias("column_name"), self.identifiers.withhold("record"))
+        ).with_columns(pl.lit(None, dtype=pl.String).alias("column_name"))
         self.write(table, "reject", frame)

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from registry_pipeline.lake.atomic import replacing, storage_errors
 
 _SAME_IN_EVERY_ROW = {"clinic_id", "delivery_id"}
+_WORTH_A_THREAD = 10_000
+"""Rows from which on encoding takes longer than handing the batch to another thread."""
 
 
 class ParquetSink:
@@ -34,8 +36,11 @@ class ParquetSink:
         with storage_errors(self.path):
             self._wait()
             writer = self._open(table.schema)
-            self._pool = self._pool or ThreadPoolExecutor(max_workers=1)
-            self._pending = self._pool.submit(writer.write_table, table)
+            if frame.height < _WORTH_A_THREAD:
+                writer.write_table(table)
+            else:
+                self._pool = self._pool or ThreadPoolExecutor(max_workers=1)
+                self._pending = self._pool.submit(writer.write_table, table)
         self.n_rows += frame.height
 
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:

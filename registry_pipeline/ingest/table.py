@@ -9,9 +9,10 @@ from registry_pipeline.contracts.compile import CompiledTable
 from registry_pipeline.feeds.mapping import LINE, CompiledMapping
 from registry_pipeline.ingest.discover import Delivery
 from registry_pipeline.ingest.duplicates import KeyWatch, repeated_records, without_positions
-from registry_pipeline.ingest.judge import Judge
+from registry_pipeline.ingest.judge import Judge, Judged
 from registry_pipeline.ingest.quarantine import FindingsSink
 from registry_pipeline.ingest.reasons import CONFLICT, DUPLICATE
+from registry_pipeline.ingest.retraction import IS_RETRACTED, Retractions
 from registry_pipeline.ingest.sinks import ParquetSink
 from registry_pipeline.lake.receipts import Counts
 
@@ -37,15 +38,16 @@ class TableIngest:
         records = mapping.records(raw)
         self.n_records += records.height
         text = mapping.to_contract(records)
-        verdict = self.judge.judge(text)
-        refused = verdict.refusals["row"].unique().sort()
-        self.n_quarantined += len(refused)
-        if len(refused):
-            self._quarantine(records.select(*mapping.source_columns, LINE), verdict.refusals)
-        kept = self._accepted_rows(text, verdict.typed, verdict.warnings)
-        if len(refused):
+        retractions = Retractions.of(text)
+        verdict = retractions.lighten(self.judge.judge(text), self.table.contract.key)
+        kept = self._accepted_rows(text, verdict, retractions.is_retracted)
+        if not verdict.refusals.is_empty():
+            refused = verdict.refusals["row"].unique().sort()
+            self.n_quarantined += len(refused)
+            self._quarantine(records.select(*mapping.kept_columns, LINE), text, verdict.refusals)
             kept = kept.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(refused.implode()))
-        self.warnings.update(_split_warnings(kept["warnings"]))
+        if not verdict.warnings.is_empty():
+            self.warnings.update(_split_warnings(kept["warnings"]))
         self.keys.see(kept)
         self.accepted.write(kept)
 
@@ -54,43 +56,37 @@ class TableIngest:
         self.n_records += n
         self.n_quarantined += n
 
-    def _accepted_rows(self, text: pl.DataFrame, typed: pl.DataFrame, warnings: pl.DataFrame) -> pl.DataFrame:
-        joined = pl.lit(None, dtype=pl.String).alias("warnings")
-        frame = typed
+    def _accepted_rows(self, text: pl.DataFrame, verdict: Judged, is_retracted: pl.Series) -> pl.DataFrame:
+        joined = pl.lit(None, dtype=pl.String)
+        frame, warnings = verdict.typed, verdict.warnings
         if not warnings.is_empty():
             by_row = warnings.group_by("row").agg(pl.col("rule_id").sort().str.join(",").alias("warnings"))
-            frame = typed.with_row_index("row").join(by_row, on="row", how="left", maintain_order="left").drop("row")
+            frame = frame.with_row_index("row").join(by_row, on="row", how="left", maintain_order="left").drop("row")
             joined = pl.col("warnings")
-        return frame.with_columns(
-            pl.lit(self.delivery.clinic_id).alias("clinic_id"),
-            pl.lit(self.delivery.delivery_id).alias("delivery_id"),
-            text[LINE].alias("line"),
-            joined,
-        ).select(
-            *self.table.dtypes,
-            *(name for name in ("clinic_id",) if name not in self.table.dtypes),
-            "delivery_id",
-            "line",
-            "warnings",
-        )
+        own: dict[str, pl.Expr | pl.Series] = {
+            "clinic_id": pl.lit(self.delivery.clinic_id),
+            "delivery_id": pl.lit(self.delivery.delivery_id),
+            "line": text[LINE],
+            IS_RETRACTED: is_retracted,
+            "warnings": joined,
+        }
+        return frame.select(*(name for name in self.table.dtypes if name not in own), **own)
 
-    def _quarantine(self, records: pl.DataFrame, refusals: pl.DataFrame) -> None:
-        rows = refusals["row"]
-        raw = records[rows.to_list()]
-        columns = [name for name in raw.columns if name != LINE]
-        as_json = raw.select(pl.struct(columns).struct.json_encode().alias("record"))["record"]
-        frame = refusals.with_columns(raw[LINE].alias("line"), as_json.alias("record"))
-        identified = frame.filter(pl.col("rule_id").str.starts_with("deid."))["line"].unique().implode()
-        self.findings.write(
-            self.name,
-            "reject",
-            frame.with_columns(
-                pl.when(pl.col("line").is_in(identified))
-                .then(self.findings.identifiers.withhold("record"))
-                .otherwise(pl.col("record"))
-                .alias("record")
-            ),
-        )
+    def _quarantine(self, records: pl.DataFrame, text: pl.DataFrame, refusals: pl.DataFrame) -> None:
+        raw = records[refusals["row"].to_list()]
+        record = self._as_json(raw, _shown(text, refusals)).alias("record")
+        self.findings.write(self.name, "reject", refusals.with_columns(raw[LINE].alias("line"), record))
+
+    def _as_json(self, raw: pl.DataFrame, shown: pl.DataFrame) -> pl.Series:
+        # A line may give several records (wide visits): what one of them shows of a person, the others show too.
+        values = raw.select(LINE).join(shown, on=LINE, how="left", maintain_order="left")["shown"]
+        cells, rows = raw.drop(LINE), values.is_not_null()
+        if rows.any():
+            withheld = self.findings.identifiers.withhold_cells(cells.filter(rows), values.filter(rows))
+            cells = cells.with_columns(
+                cells[name].scatter(rows.arg_true(), withheld[name]).alias(name) for name in cells.columns
+            )
+        return cells.to_struct("record").struct.json_encode()
 
     def finish(self) -> None:
         """Settle the keys that stand more than once, and close the accepted file."""
@@ -98,7 +94,7 @@ class TableIngest:
         suspects = self.keys.suspects()
         if len(suspects) == 0:
             return
-        content = list(self.table.dtypes)
+        content = [*self.table.dtypes, IS_RETRACTED]
         repeated = repeated_records(self.accepted.path, self.table.contract.key, content, suspects)
         if repeated.is_empty():
             return
@@ -131,6 +127,15 @@ class TableIngest:
     def counts(self) -> Counts:
         """Return what became of the records of this table."""
         return Counts(self.n_records, self.accepted.n_rows, self.n_quarantined, self.n_duplicate)
+
+
+def _shown(text: pl.DataFrame, refusals: pl.DataFrame) -> pl.DataFrame:
+    """Return, by line, the cells in which something of a person was seen."""
+    seen = refusals.filter(pl.col("rule_id").str.starts_with("deid."))
+    cells = [pl.DataFrame(schema={LINE: pl.Int64, "shown": pl.String})]
+    for (column,), group in seen.group_by("column_name"):
+        cells.append(text.select(LINE, pl.col(str(column)).alias("shown"))[group["row"].to_list()])
+    return pl.concat(cells).group_by(LINE).agg("shown")
 
 
 def _split_warnings(warnings: pl.Series) -> list[str]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from registry_pipeline.content import content_path
@@ -15,7 +16,17 @@ from registry_pipeline.warehouse.duck import open_database
 pytestmark = pytest.mark.slow
 
 CANARY = "xq7canaryvalue"
+WITHHELD_CANARY = "zq9withheldvalue"
+"""Stands beside identifiers: it is kept nowhere but in landing."""
 PROTECTED = {"landing", "lake", "quarantine"}
+
+
+EMAIL = f"{WITHHELD_CANARY}@example.org"
+
+
+def session_of(line: str, names: list[str]) -> str:
+    """Return the session id of a line."""
+    return line.split(",")[names.index("session_id")]
 
 
 def spoil(home: Path) -> None:
@@ -40,7 +51,14 @@ def spoil(home: Path) -> None:
     verbatim = lines[0].split(",").index("verbatim")
     cells = lines[1].split(",")
     cells[0], cells[verbatim] = "ae-canary", CANARY
-    events.write_text("\n".join([*lines, ",".join(cells)]) + "\n")
+    lines.append(",".join(cells))
+    for number, person in enumerate(("Karen Miller", "jane.doe@example.org", "2024-03-05", "312-555-0147")):
+        cells[0], cells[verbatim] = f"ae-person-{number}", f"{person} {WITHHELD_CANARY}"
+        lines.append(",".join(cells))
+    lines.append(f"Karen Miller {WITHHELD_CANARY},too short")
+    events.write_text("\n".join(lines) + "\n")
+    (clinic / "consent_event_0009.csv").write_text(f"patient_id,first_name\np_1,{WITHHELD_CANARY}\n")
+    (clinic / "session_0009.csv").write_text(f"{header}\n{first.replace(session_of(first, names), EMAIL, 1)}\n")
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +124,18 @@ def test_no_text_of_the_public_release_holds_a_value(spoilt: tuple[Settings, str
         for schema, name in tables:
             rows = database.execute(f'select * from {schema}."{name}"').fetchall()
             assert CANARY not in repr(rows)
+
+
+def test_what_stands_beside_an_identifier_is_kept_nowhere(spoilt: tuple[Settings, str]) -> None:
+    settings, said = spoilt
+    root = settings.layout.root
+    kept = [path for path in root.rglob("*") if path.is_file() and path.relative_to(root).parts[0] != "landing"]
+    assert WITHHELD_CANARY not in said
+    assert [path for path in kept if WITHHELD_CANARY.encode() in path.read_bytes()] == []
+    tables = [path for path in kept if path.suffix == ".parquet"]
+    assert len(tables) > 20
+    assert [path for path in tables if WITHHELD_CANARY in pl.read_parquet(path).write_csv()] == []
+    with open_database(settings.layout.current / "restricted.duckdb", read_only=True, settings=settings) as database:
+        findings = database.execute("select rule_id, * from quarantine.records").fetchall()
+    assert {row[0] for row in findings} >= {"deid.person_name", "deid.email", "deid.date_iso", "deid.phone_fax"}
+    assert WITHHELD_CANARY not in repr(findings)
