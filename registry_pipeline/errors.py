@@ -89,3 +89,9 @@ class FilePendingError(RegistryError):
     """A file is still being written; the next run takes it. Normal, hence exit code 0."""
 
     exit_code = 0
+
+
+class RefusedConsentError(RegistryError):
+    """A consent record that was refused may be a withdrawal. The run goes on, hence exit code 0; a person must look."""
+
+    exit_code = 0

@@ -1,4 +1,4 @@
-"""The nightly job as one plain function: lock, ingest, and, if anything changed, build, gate and publish.
+"""The nightly job as one plain function: lock, ingest, withdrawals, and, if anything changed, build, gate and publish.
 
 What does not belong here: what a stage does, Dagster (defs/ runs the same stages as assets) and printing.
 """
@@ -27,7 +27,7 @@ class NightlyResult:
     receipts: list[Receipt]
     """Deliveries taken or refused in this run."""
     problems: list[RegistryError]
-    """What kept single files or clinics out, while the others went on."""
+    """What kept single files or clinics out while the others went on, and what a person must look at."""
     release: Release | None
     is_new: bool
     """Whether this run published the release, or found that it already held everything."""
@@ -78,18 +78,20 @@ def run_nightly(
     """
     from registry_pipeline.ingest.run import ingest_landing  # noqa: PLC0415 - keeps `registry --help` fast
     from registry_pipeline.release.publish import current_release  # noqa: PLC0415 - likewise
+    from registry_pipeline.withdrawal.night import apply_withdrawals  # noqa: PLC0415 - likewise
 
     progress = progress or Silent()
     require_landing(settings)
     with exclusive(settings.layout.lock):
         summary = ingest_landing(settings, clinics=clinics, progress=progress)
-        for problem in summary.problems:
+        problems = [*summary.problems, *apply_withdrawals(settings, progress)]
+        for problem in problems:
             # Said at once: what follows may stop the run, and this must not get lost.
             progress.message(f"Problem: {problem}")
         if needs_build(settings):
-            return NightlyResult(summary.receipts, summary.problems, _publish(settings, progress), is_new=True)
+            return NightlyResult(summary.receipts, problems, _publish(settings, progress), is_new=True)
         release = current_release(settings.layout)
-    return NightlyResult(summary.receipts, summary.problems, release, is_new=False)
+    return NightlyResult(summary.receipts, problems, release, is_new=False)
 
 
 def _publish(settings: Settings, progress: Progress) -> Release:

@@ -62,7 +62,7 @@ def read_quarantine(
         deliveries: Only these, by clinic and delivery id.
     """
     receipts = list(read_receipts(settings.layout, clinic_id))
-    standing = _standing(receipts, live_deliveries(settings.layout))
+    standing = standing_deliveries(receipts, live_deliveries(settings.layout))
     if deliveries is not None:
         receipts = [receipt for receipt in receipts if receipt.key in deliveries]
     findings: list[Finding] = []
@@ -70,6 +70,19 @@ def read_quarantine(
         is_replaced = receipt.key not in standing
         findings.extend(_findings_of(settings, receipt, is_replaced))
     return [*findings, *_cross_table_findings(settings, receipts)]
+
+
+def standing_deliveries(receipts: Iterable[Receipt], live: Iterable[Receipt]) -> set[tuple[str, str]]:
+    """Return the deliveries whose findings a clinic can still act on: live ones, and refusals nothing followed."""
+    latest: dict[tuple[str, str], Receipt] = {}
+    for receipt in receipts:
+        key = (receipt.clinic_id, receipt.source)
+        if key not in latest or receipt.order > latest[key].order:
+            latest[key] = receipt
+    refused = {receipt.key for receipt in receipts if receipt.status == "refused"}
+    last = {receipt.key for receipt in latest.values()}
+    incremental = {receipt.key for receipt in receipts if receipt.mode == "incremental"}
+    return {receipt.key for receipt in live} | (refused & (last | incremental))
 
 
 def count_by_rule(findings: Iterable[Finding]) -> list[RuleCount]:
@@ -86,19 +99,6 @@ def count_by_rule(findings: Iterable[Finding]) -> list[RuleCount]:
     ]
 
 
-def _standing(receipts: Iterable[Receipt], live: Iterable[Receipt]) -> set[tuple[str, str]]:
-    """Return the deliveries whose findings a clinic can still act on: live ones, and refusals nothing followed."""
-    latest: dict[tuple[str, str], Receipt] = {}
-    for receipt in receipts:
-        key = (receipt.clinic_id, receipt.source)
-        if key not in latest or receipt.order > latest[key].order:
-            latest[key] = receipt
-    refused = {receipt.key for receipt in receipts if receipt.status == "refused"}
-    last = {receipt.key for receipt in latest.values()}
-    incremental = {receipt.key for receipt in receipts if receipt.mode == "incremental"}
-    return {receipt.key for receipt in live} | (refused & (last | incremental))
-
-
 def _findings_of(settings: Settings, receipt: Receipt, is_replaced: bool) -> Iterator[Finding]:
     place = (receipt.clinic_id, receipt.file_name, receipt.delivery_id)
     if receipt.refusal is not None:
@@ -106,7 +106,7 @@ def _findings_of(settings: Settings, receipt: Receipt, is_replaced: bool) -> Ite
         reason = f"{refusal.reason} {refusal.remedy}".strip()
         yield Finding(*place, None, refusal.line, None, refusal.rule_id, "refused", reason, is_replaced)
         return
-    file = settings.layout.quarantine_file(receipt.clinic_id, receipt.delivery_id)
+    file = settings.layout.quarantine_file(*receipt.key, receipt.attempt)
     if receipt.rules and file.exists():
         for row in _rows(file):
             yield Finding(*place, **row, is_replaced=is_replaced)
@@ -119,19 +119,19 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 
 def _cross_table_findings(settings: Settings, receipts: Iterable[Receipt]) -> list[Finding]:
-    """Read what the warehouse refused because its parent row is missing; it lives in the current release."""
+    """Read what the rules across tables refused; it lives in the current release."""
     database = settings.layout.current / "restricted.duckdb"
     if not database.exists():
         return []
     from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - only when there is a release
 
     by_key = {receipt.key: receipt for receipt in receipts}
-    sentences = _foreign_key_sentences(settings)
+    sentences = _cross_table_sentences(settings)
     connection = open_database(database.resolve(), read_only=True, settings=settings)
     try:
         rows = connection.execute(
             "select clinic_id, delivery_id, table_name, line, column_name, rule_id from quality.cross_table_findings "
-            "order by clinic_id, delivery_id, table_name, line, rule_id"
+            "where severity = 'reject' order by clinic_id, delivery_id, table_name, line, rule_id"
         ).fetchall()
     finally:
         connection.close()
@@ -145,7 +145,7 @@ def _cross_table_findings(settings: Settings, receipts: Iterable[Receipt]) -> li
             column_name=column_name,
             rule_id=rule_id,
             severity="reject",
-            reason=sentences.get(rule_id, "The row it points to is not among the clinic's accepted rows."),
+            reason=sentences.get(rule_id, "The record does not fit the clinic's other records."),
             is_replaced=False,
         )
         for clinic_id, delivery_id, table_name, line, column_name, rule_id in rows
@@ -153,11 +153,10 @@ def _cross_table_findings(settings: Settings, receipts: Iterable[Receipt]) -> li
     ]
 
 
-def _foreign_key_sentences(settings: Settings) -> dict[str, str]:
+def _cross_table_sentences(settings: Settings) -> dict[str, str]:
     from registry_pipeline.contracts.load import load_contracts  # noqa: PLC0415 - only when a release has findings
 
     try:
-        tables = load_contracts(settings).tables.values()
+        return load_contracts(settings).cross_table_sentences
     except RegistryError:
         return {}
-    return {key.rule_id: key.sentence for table in tables for key in table.foreign_keys}

@@ -77,13 +77,14 @@ def registry_status(settings: Settings, now: datetime | None = None) -> Registry
 
     home = settings.layout
     clinics, problems = _clinics_with_feed(settings)
+    receipts, live = list(read_receipts(home)), live_deliveries(home)
     release = current_release(home)
     return RegistryStatus(
         home=str(home.root),
         release_id=release.release_id if release else None,
         published_at=str(release.published_at) if release else None,
-        clinics=clinic_statuses(read_receipts(home), live_deliveries(home), clinics, now or datetime.now(UTC)),
-        problems=problems,
+        clinics=clinic_statuses(receipts, live, clinics, now or datetime.now(UTC)),
+        problems=[*_possible_withdrawals(settings, receipts, live), *problems],
     )
 
 
@@ -96,6 +97,18 @@ def _clinics_with_feed(settings: Settings) -> tuple[list[str], list[RegistryErro
     except RegistryError as error:
         return [], [error]
     return sorted(feeds.by_clinic), list(feeds.problems)
+
+
+def _possible_withdrawals(settings: Settings, receipts: list[Receipt], live: list[Receipt]) -> list[RegistryError]:
+    """Return the refused consent rows and files that still stand: each may be a withdrawal that nobody has heard."""
+    from registry_pipeline.contracts.load import load_contracts  # noqa: PLC0415 - only when a status is asked for
+    from registry_pipeline.withdrawal.consent import refused_consents, still_standing  # noqa: PLC0415 - likewise
+
+    try:
+        return refused_consents(settings, load_contracts(settings), still_standing(receipts, live))
+    except RegistryError:
+        # Contracts or feeds that cannot be read are among the problems already.
+        return []
 
 
 def _clinic_status(clinic_id: str, receipts: list[Receipt], counts: Counts, now: datetime) -> ClinicStatus:

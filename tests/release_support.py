@@ -135,10 +135,10 @@ def write_build(path: Path, mart: pl.DataFrame = GOOD, fingerprint: str = "a" * 
                 'patients*.csv' as source, 'snapshot' as mode, '2026-01-05T23:00:00+00:00' as received_at,
                 '1.0.0' as feed_version, '1.0.0' as contract_version, 1::bigint as delivery_order, true as is_live,
                 'accepted' as status, {n_patients + 1}::bigint as n_records, {n_patients}::bigint as n_accepted,
-                0::bigint as n_quarantined, 1::bigint as n_duplicate
+                0::bigint as n_quarantined, 1::bigint as n_duplicate, 0::bigint as n_erased
               union all
               select '{REFUSED_DELIVERY}', 'C001', 'a/other.csv', 'other*.csv', 'snapshot',
-                '2026-01-05T23:00:01+00:00', '1.0.0', '1.0.0', 2, false, 'refused', 0, 0, 0, 0;
+                '2026-01-05T23:00:01+00:00', '1.0.0', '1.0.0', 2, false, 'refused', 0, 0, 0, 0, 0;
             create table staging.cur_patient as
               select 'C001' as clinic_id, 'P' || n as patient_id, 'f' as sex, null::varchar as refused_by
               from range({n_patients}) as t(n);
@@ -148,7 +148,8 @@ def write_build(path: Path, mart: pl.DataFrame = GOOD, fingerprint: str = "a" * 
             comment on table intermediate.int_consented_patient is 'Patients who may be counted.';
             create table quality.cross_table_findings as
               select 'C001' as clinic_id, '{DELIVERY}' as delivery_id, 'session' as table_name, 7::bigint as line,
-                'course_id' as column_name, 'session.course_id_orphan' as rule_id;
+                'course_id' as column_name, 'session.course_id_orphan' as rule_id,
+                'reject' as severity;
             create table quality.delivery_adjustments as
               select 'C001' as clinic_id, '{DELIVERY}' as delivery_id, 1::bigint as n_cross_table_refused, {n_patients - 2}::bigint as n_current;
             create table marts.response_rates as select * from mart;

@@ -1,4 +1,4 @@
-"""Commands that only look: `status`, `quarantine`, `query`."""
+"""Commands that only look: `status`, `quarantine`, `quality`, `query`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from enum import StrEnum
 from itertools import groupby
+from pathlib import Path  # noqa: TC003 - typer reads the type of --report when the program runs
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,11 +49,22 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @guarded
-def quarantine(home: HomeOption = None, clinic: ClinicOption = None, as_json: JsonOption = False) -> None:
+def quarantine(
+    home: HomeOption = None,
+    clinic: ClinicOption = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write a page for the clinic here, such as C003.html, and C003.csv beside it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what was refused: by rule, then by file with its lines."""
     from registry_pipeline.quarantine import count_by_rule, read_quarantine  # noqa: PLC0415 - keeps --help fast
 
     settings = require_home(settings_for(home))
+    if report is not None:
+        _write_report(settings, clinic, report)
+        return
     findings = read_quarantine(settings, clinic_id=clinic)
     rules = count_by_rule(findings)
     if as_json:
@@ -60,6 +72,50 @@ def quarantine(home: HomeOption = None, clinic: ClinicOption = None, as_json: Js
     else:
         print_rules(rules)
         print_files(findings)
+
+
+@guarded
+def quality(home: HomeOption = None, clinic: ClinicOption = None, as_json: JsonOption = False) -> None:
+    """Show where a clinic's latest month is above its threshold or unlike its past."""
+    from registry_pipeline.console import stdout, table  # noqa: PLC0415 - rich, only for tables
+    from registry_pipeline.scorecard.read import lines_to_look_at  # noqa: PLC0415 - keeps --help fast
+
+    lines = lines_to_look_at(require_home(settings_for(home)), clinic)
+    if as_json:
+        _print_json(lines)
+    elif not lines:
+        stdout().print("Every clinic is within its thresholds and its own past.")
+    else:
+        columns = ["clinic", "table", "dimension", "month", "#refused", "#read", "#share", "#threshold", "past"]
+        stdout().print(table("Scorecard: what to look at", columns, (_quality_cells(line) for line in lines)))
+
+
+def _quality_cells(line: dict[str, Any]) -> tuple[object, ...]:
+    from registry_pipeline.quarantine_page.words import share  # noqa: PLC0415 - keeps --help fast
+
+    head = (line["clinic_id"], line["table_name"] or "(whole files)", line["dimension"], line["arrival_month"])
+    if line["n_refused_files"]:
+        return (*head, f"{line['n_refused_files']:,} files", None, None, None, None)
+    past = None
+    if line["drift_low"] is not None:
+        word = "unlike" if line["is_drifting"] else "like"
+        past = f"{word} {line['drift_low'] * 100:.1f} to {line['drift_high'] * 100:.1f} %"
+    threshold = None if line["threshold"] is None else f"{line['threshold'] * 100:g} %"
+    n_refused, n_read = line["numerator"], line["denominator"]
+    return (*head, n_refused, n_read, share(n_refused, n_read), threshold, past)
+
+
+def _write_report(settings: Settings, clinic: str | None, report: Path) -> None:
+    from registry_pipeline.console import stdout  # noqa: PLC0415 - rich, only for output
+    from registry_pipeline.quarantine_page.render import write_page  # noqa: PLC0415 - keeps --help fast
+
+    if clinic is None or report.suffix.lower() != ".html":
+        raise ConfigurationError(
+            "A report is about one clinic, and its file ends in .html.",
+            remedy="Write, say, `registry quarantine --clinic C003 --report C003.html`.",
+        )
+    page, table = write_page(settings, clinic, report)
+    stdout().print(f"Wrote {page} and {table}. They hold no cell of any record.", markup=False, soft_wrap=True)
 
 
 @guarded

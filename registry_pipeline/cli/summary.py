@@ -23,7 +23,7 @@ def print_night(settings: Settings, result: NightlyResult) -> None:
     _print_deliveries(result.receipts)
     _print_fixes(settings, result.receipts)
     if result.problems:
-        stdout().print(f"{len(result.problems):,} files or clinics could not be looked at; each is named above.")
+        stdout().print(f"{len(result.problems):,} problems for a person to look at; each is named above.")
     if result.release is None:
         stdout().print("No release was published.")
         return

@@ -60,20 +60,19 @@ def ingest_assets(contracts: Contracts) -> dg.AssetsDefinition:
     @dg.multi_asset(name="ingest", specs=specs, required_resource_keys={"registry"})
     def ingest(context: dg.AssetExecutionContext, config: IngestConfig) -> Iterator[dg.MaterializeResult[None]]:
         from registry_pipeline.ingest.run import ingest_landing  # noqa: PLC0415 - a code location loads often
+        from registry_pipeline.withdrawal.night import apply_withdrawals  # noqa: PLC0415 - likewise
 
         registry = context.resources.registry
+        progress = registry.progress_of(context.log.info)
         with registry.stage():
-            summary = ingest_landing(
-                registry.settings,
-                clinics=config.clinics or None,
-                progress=registry.progress_of(context.log.info),
-            )
-        for problem in summary.problems:
+            summary = ingest_landing(registry.settings, clinics=config.clinics or None, progress=progress)
+            problems = [*summary.problems, *apply_withdrawals(registry.settings, progress)]
+        for problem in problems:
             context.log.warning(str(problem))
             if registry.progress is not None:
                 registry.progress.message(f"Problem: {problem}")
         for spec in specs:
-            metadata = _metadata(spec.key, summary.receipts, [str(problem) for problem in summary.problems])
+            metadata = _metadata(spec.key, summary.receipts, [str(problem) for problem in problems])
             yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
 
     return ingest

@@ -20,8 +20,8 @@ from registry_pipeline.lake.paths import Home
 from registry_pipeline.lake.receipts import Receipt, read_receipts
 from registry_pipeline.status import clinic_statuses
 
-THRESHOLDS: dict[Severity, float] = {"reject": 0.05, "warn": 0.10}
-"""The share of violating records above which a person should look."""
+WARNED_SHARE = 0.10
+"""Of accepted records: more than this with a warning of one dimension, and a person should look."""
 
 ON_TIME = dg.AssetCheckKey(LANDING, "clinics_on_time")
 
@@ -34,6 +34,8 @@ class Bucket:
     severity: Severity
     dimension: Dimension
     rule_ids: frozenset[str]
+    threshold: float
+    """The share of violating records above which a person should look."""
 
     @property
     def name(self) -> str:
@@ -59,20 +61,27 @@ class Check:
 
 
 def buckets(table: TableContract) -> list[Bucket]:
-    """Return the table's rules by severity and dimension."""
+    """Return the table's rules by severity and dimension; those across tables are judged in the warehouse."""
     found: dict[tuple[Severity, Dimension], set[str]] = {}
     for rule in table.rules:
+        if rule in table.cross_table_rules:
+            continue
         found.setdefault((rule.severity, rule.dimension), set()).add(rule.id)
     # Made by ingest for every table that has a key: the same key twice in one delivery with different content.
     found.setdefault(("reject", "plausibility"), set()).add(f"{table.name}.key_conflict")
     return [
-        Bucket(table.name, severity, dimension, frozenset(ids)) for (severity, dimension), ids in sorted(found.items())
+        Bucket(table.name, severity, dimension, frozenset(ids), _threshold(table, severity, dimension))
+        for (severity, dimension), ids in sorted(found.items())
     ]
+
+
+def _threshold(table: TableContract, severity: Severity, dimension: Dimension) -> float:
+    return WARNED_SHARE if severity == "warn" else float(table.quality_thresholds.get(dimension, 0))
 
 
 def lake_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
     """Return every check on the lake, the quarantine and the landing, judged by one op."""
-    tables = list(contracts.tables.values())
+    tables = [table for table in contracts.tables.values() if table.is_delivered]
     checks = [
         *(_reconciliation(table.name) for table in tables),
         *(_bucket_check(bucket) for table in tables for bucket in buckets(table)),
@@ -105,7 +114,7 @@ def _reconciliation(table: str) -> Check:
     def judge(books: Books) -> dg.AssetCheckResult:
         live = [receipt for receipt in books.live if table in receipt.tables]
         unbalanced = [receipt for receipt in live if not receipt.tables[table].is_balanced]
-        short = [receipt for receipt in live if _rows(books.home, table, receipt) != receipt.tables[table].n_accepted]
+        short = [receipt for receipt in live if _rows(books.home, table, receipt) != _n_kept(table, receipt)]
         wrong = sorted({receipt.delivery_id for receipt in [*unbalanced, *short]})
         metadata: dict[str, Any] = {
             "n_deliveries": len(live),
@@ -117,27 +126,30 @@ def _reconciliation(table: str) -> Check:
     return Check(spec, judge)
 
 
+def _n_kept(table: str, receipt: Receipt) -> int:
+    return receipt.tables[table].n_accepted - receipt.erased.get(table, 0)
+
+
 def _rows(home: Home, table: str, receipt: Receipt) -> int:
     from pyarrow.parquet import read_metadata  # noqa: PLC0415 - a code location loads often
 
-    file = home.lake_file(table, receipt.clinic_id, receipt.delivery_id)
+    file = home.lake_file(table, *receipt.key, receipt.attempt)
     return int(read_metadata(file).num_rows) if file.exists() else 0
 
 
 def _bucket_check(bucket: Bucket) -> Check:
-    threshold = THRESHOLDS[bucket.severity]
     verb = "are refused" if bucket.severity == "reject" else "carry a warning"
     spec = dg.AssetCheckSpec(
         bucket.name,
         asset=lake_key(bucket.table),
-        description=f"At most {threshold:.0%} of the records {verb} for {bucket.dimension}.",
+        description=f"At most {bucket.threshold:.0%} of the records {verb} for {bucket.dimension}.",
         metadata={"rules": dg.MetadataValue.json(sorted(bucket.rule_ids))},
     )
 
     def judge(books: Books) -> dg.AssetCheckResult:
         counts = [receipt.tables[bucket.table] for receipt in books.live if bucket.table in receipt.tables]
         n_records = sum(count.n_records for count in counts)
-        return _share_result(spec, _count(books.live, bucket.rule_ids), n_records, threshold)
+        return _share_result(spec, _count(books.live, bucket.rule_ids), n_records, bucket.threshold)
 
     return Check(spec, judge)
 

@@ -88,8 +88,12 @@ def point(link: Path, target: Path) -> None:
 def empty_directory(path: Path) -> Path:
     """Return `path` as an existing, empty folder."""
     with storage_errors(path):
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
+        for entry in path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
     return path
 
 

@@ -31,6 +31,11 @@ class Home:
         return self.root / "receipts"
 
     @property
+    def tombstones(self) -> Path:
+        """What is still known of patients whose rows were erased: one JSON per patient."""
+        return self.root / "tombstones"
+
+    @property
     def work(self) -> Path:
         """Private build files, DuckDB's temp folder, the lock. Safe to delete when no run is going."""
         return self.root / "work"
@@ -60,14 +65,19 @@ class Home:
         """The file that a working run holds locked."""
         return self.work / "registry.lock"
 
-    def lake_file(self, table: str, clinic_id: str, delivery_id: str) -> Path:
-        """Return where a delivery's accepted rows of one table lie."""
-        return self.lake / table / f"clinic_id={clinic_id}" / f"{delivery_id}.parquet"
+    def lake_file(self, table: str, clinic_id: str, delivery_id: str, attempt: int = 1) -> Path:
+        """Return where the rows of one table lie that an attempt at judging a delivery accepted."""
+        return self.lake / table / f"clinic_id={clinic_id}" / _parquet_name(delivery_id, attempt)
 
-    def quarantine_file(self, clinic_id: str, delivery_id: str) -> Path:
-        """Return where a delivery's refused and duplicate records lie."""
-        return self.quarantine / f"clinic_id={clinic_id}" / f"{delivery_id}.parquet"
+    def quarantine_file(self, clinic_id: str, delivery_id: str, attempt: int = 1) -> Path:
+        """Return where the records lie that an attempt at judging a delivery refused or found to be duplicates."""
+        return self.quarantine / f"clinic_id={clinic_id}" / _parquet_name(delivery_id, attempt)
 
     def receipt_file(self, clinic_id: str, delivery_id: str) -> Path:
         """Return where a delivery's receipt lies."""
         return self.receipts / clinic_id / f"{delivery_id}.json"
+
+
+def _parquet_name(delivery_id: str, attempt: int) -> str:
+    """Return a name that tells attempts apart, so that a replay writes beside what still counts, never over it."""
+    return f"{delivery_id}.parquet" if attempt == 1 else f"{delivery_id}.{attempt}.parquet"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,20 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """An earlier judgement of a delivery, which a later one replaced. Its quarantine file stays as history."""
+
+    attempt: int
+    judged_at: str
+    feed_version: str
+    contract_version: str
+    status: Status
+    counts: Counts
+    rules: dict[str, int] = field(default_factory=dict)
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What became of one delivery (one file, known by the SHA-256 of its bytes)."""
 
@@ -81,6 +96,32 @@ class Receipt:
     """How often it has been judged: 1 at first, one more with each replay."""
     erased: dict[str, int] = field(default_factory=dict)
     """Accepted rows, by table, that were erased afterwards because a patient withdrew with deletion."""
+    replayed_at: str | None = None
+    """When the attempt that counts was made, if that was not on arrival. UTC, ISO 8601."""
+    history: tuple[Attempt, ...] = ()
+    """The attempts before the one that counts, the first of them first."""
+
+    @property
+    def judged_at(self) -> str:
+        """Return when the attempt that counts was made."""
+        return self.replayed_at or self.received_at
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return all attempts, the one that counts last."""
+        return (
+            *self.history,
+            Attempt(
+                self.attempt,
+                self.judged_at,
+                self.feed_version,
+                self.contract_version,
+                self.status,
+                self.counts,
+                self.rules,
+                self.refusal,
+            ),
+        )
 
     @property
     def key(self) -> tuple[str, str]:
@@ -101,10 +142,16 @@ def write_receipt(home: Home, receipt: Receipt) -> Path:
 
 
 def _from_json(data: dict[str, Any]) -> Receipt:
-    refusal = data.pop("refusal")
-    counts = Counts(**data.pop("counts"))
-    tables = {name: Counts(**value) for name, value in data.pop("tables").items()}
-    return Receipt(**data, counts=counts, tables=tables, refusal=Refusal(**refusal) if refusal else None)
+    parts = {
+        "tables": {name: Counts(**counts) for name, counts in data["tables"].items()},
+        "history": tuple(Attempt(**_judgement(attempt)) for attempt in data.get("history", ())),
+    }
+    return Receipt(**_judgement(data) | parts)
+
+
+def _judgement(data: dict[str, Any]) -> dict[str, Any]:
+    refusal = data["refusal"]
+    return {**data, "counts": Counts(**data["counts"]), "refusal": Refusal(**refusal) if refusal else None}
 
 
 def read_receipts(home: Home, clinic_id: str | None = None) -> Iterator[Receipt]:
@@ -113,14 +160,23 @@ def read_receipts(home: Home, clinic_id: str | None = None) -> Iterator[Receipt]
     Raises:
         ConfigurationError: If a receipt cannot be read, naming it.
     """
-    receipts = []
-    for path in sorted(home.receipts.glob(f"{clinic_id or '*'}/*.json")):
-        try:
-            receipts.append(_from_json(json.loads(path.read_bytes())))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ConfigurationError(
-                "This receipt cannot be read.",
-                remedy="Move it away and run again: its delivery will be ingested afresh.",
-                file=path,
-            ) from error
-    yield from sorted(receipts, key=lambda receipt: (receipt.clinic_id, receipt.arrival_no))
+    receipts = [_read(path) for path in home.receipts.glob(f"{clinic_id or '*'}/*.json")]
+    yield from sorted(receipts, key=lambda receipt: (receipt.clinic_id, receipt.arrival_no, receipt.delivery_id))
+
+
+def _read(path: Path) -> Receipt:
+    stat = path.stat()
+    return _parsed(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
+# Several stages of a night read all receipts. A receipt that is replaced is a new file, so its inode tells it apart.
+@lru_cache(maxsize=65_536)
+def _parsed(path: Path, _inode: int, _modified_ns: int, _size: int) -> Receipt:
+    try:
+        return _from_json(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            "This receipt cannot be read.",
+            remedy="Move it away and run again: its delivery will be ingested afresh.",
+            file=path,
+        ) from error

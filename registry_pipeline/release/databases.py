@@ -17,16 +17,20 @@ from registry_pipeline.contracts.load import Contracts
 from registry_pipeline.errors import BuildError, StorageError
 from registry_pipeline.lake.receipts import read_receipts
 from registry_pipeline.release.dictionary import copied_docs, mart_doc, write_dictionary
+from registry_pipeline.release.history import HISTORY, insert_history
 from registry_pipeline.release.mart_contracts import MartContract
-from registry_pipeline.release.meta import (
-    DELIVERIES,
+from registry_pipeline.release.meta import DELIVERIES, RELEASES, Draft, insert_deliveries, insert_releases
+from registry_pipeline.release.quality import (
+    COLUMN_COMPLETENESS,
+    DATA_QUALITY,
     QUARANTINE,
-    RELEASES,
-    Draft,
-    insert_deliveries,
+    insert_completeness,
+    insert_public_scorecard,
     insert_quarantine,
-    insert_releases,
+    insert_scorecard,
 )
+from registry_pipeline.scorecard.findings import gather_findings
+from registry_pipeline.scorecard.measure import measure
 from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse.duck import open_database
 
@@ -80,9 +84,7 @@ def write_restricted(
         StorageError: If it cannot be written.
         BuildError: If the build lacks a table.
     """
-    home = settings.layout
-    files = [home.quarantine_file(receipt.clinic_id, receipt.delivery_id) for receipt in read_receipts(home)]
-    sentences = {key.rule_id: key.sentence for table in contracts.tables.values() for key in table.foreign_keys}
+    receipts = list(read_receipts(settings.layout))
     with new_database(path, settings) as connection:
         with attached(connection, draft.build.path) as source:
             for schema, prefix in _COPIED.items():
@@ -91,8 +93,16 @@ def write_restricted(
             connection.execute("create schema meta")
             insert_deliveries(connection, source)
             ledger = insert_releases(connection, source, draft, contracts.version, settings.small_cell)
-            insert_quarantine(connection, source, [file for file in files if file.exists()], sentences)
-        write_dictionary(connection, [*docs, QUARANTINE, RELEASES, DELIVERIES])
+            findings = f"{source}.quality.cross_table_findings"
+            gather_findings(connection, settings.layout, receipts, contracts, findings)
+            insert_quarantine(connection, source)
+            insert_history(connection, settings.layout, receipts)
+            measure(connection, receipts, contracts)
+            insert_scorecard(connection)
+            insert_completeness(connection)
+        write_dictionary(
+            connection, [*docs, QUARANTINE, HISTORY, RELEASES, DELIVERIES, DATA_QUALITY, COLUMN_COMPLETENESS]
+        )
     return ledger
 
 
@@ -121,7 +131,8 @@ def write_public(
         with attached(connection, restricted) as source:
             _copy(connection, source, "meta", "releases")
             _copy(connection, source, "meta", "deliveries")
-        write_dictionary(connection, [*docs, RELEASES, DELIVERIES])
+            insert_public_scorecard(connection, source, settings.small_cell)
+        write_dictionary(connection, [*docs, RELEASES, DELIVERIES, DATA_QUALITY])
 
 
 def read_marts(path: Path, settings: Settings) -> dict[str, pl.DataFrame]:

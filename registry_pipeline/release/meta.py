@@ -1,12 +1,11 @@
-"""The tables a release tells about itself: `meta.releases`, `meta.deliveries`, `quarantine.records`.
+"""The books of a release: `meta.releases` and `meta.deliveries`.
 
 What belongs here: their columns, the SQL that fills them from the build, the check that every record is accounted
-for. What does not: marts.
+for. What does not: what was found about the records (`quality.py`), and marts.
 """
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry_pipeline.errors import ReconciliationError
@@ -48,27 +47,10 @@ DELIVERIES = TableDoc(
         ColumnDoc("status", "VARCHAR", "accepted, partial (some records quarantined) or refused (the whole file)."),
         ColumnDoc("n_records", "BIGINT", "Records read."),
         ColumnDoc("n_accepted", "BIGINT", "Records accepted."),
-        ColumnDoc("n_quarantined", "BIGINT", "Records refused by a rule, those without their parent row included."),
+        ColumnDoc("n_quarantined", "BIGINT", "Records refused by a rule, rules across tables included."),
         ColumnDoc("n_duplicate", "BIGINT", "Records that repeat an earlier one of the delivery."),
         ColumnDoc("n_superseded", "BIGINT", "Accepted records that a later delivery has replaced."),
-    ),
-)
-
-QUARANTINE = TableDoc(
-    "quarantine",
-    "records",
-    "One row per finding that kept a record out. The raw records stay in the quarantine files of the home.",
-    (
-        ColumnDoc("clinic_id", "VARCHAR", "The clinic that sent the record."),
-        ColumnDoc("delivery_id", "VARCHAR", "The delivery it came in."),
-        ColumnDoc("file_name", "VARCHAR", "The file's path below the clinic's landing folder."),
-        ColumnDoc("table_name", "VARCHAR", "The table it was meant for."),
-        ColumnDoc("line", "BIGINT", "Physical line, sheet row or row number in the file, from 1."),
-        ColumnDoc("column_name", "VARCHAR", "The column at fault; empty for rules about the whole record."),
-        ColumnDoc("rule_id", "VARCHAR", "The rule that it breaks."),
-        ColumnDoc("severity", "VARCHAR", "reject or duplicate."),
-        ColumnDoc("dimension", "VARCHAR", "Data-quality dimension of the rule."),
-        ColumnDoc("reason", "VARCHAR", "The rule in one sentence."),
+        ColumnDoc("n_erased", "BIGINT", "Accepted records erased since, because their patient withdrew with deletion."),
     ),
 )
 
@@ -86,7 +68,7 @@ class Draft:
 
 
 def insert_deliveries(connection: "duckdb.DuckDBPyConnection", build: str) -> None:
-    """Fill `meta.deliveries`: the receipts, less what the warehouse refused for want of a parent row.
+    """Fill `meta.deliveries`: the receipts, less what the rules across tables refused.
 
     Raises:
         ReconciliationError: If a delivery's records are not all accounted for.
@@ -99,14 +81,14 @@ def insert_deliveries(connection: "duckdb.DuckDBPyConnection", build: str) -> No
           select d.*,
             d.n_accepted - coalesce(a.n_cross_table_refused, 0) as n_still_accepted,
             d.n_quarantined + coalesce(a.n_cross_table_refused, 0) as n_kept_out,
-            d.n_accepted - coalesce(a.n_current, 0) as n_superseded
+            d.n_accepted - d.n_erased - coalesce(a.n_current, 0) as n_superseded
           from {build}.lake.delivery as d
           left join {build}.quality.delivery_adjustments as a
             on d.clinic_id = a.clinic_id and d.delivery_id = a.delivery_id
         )
         select delivery_id, clinic_id, file_name, cast(received_at as timestamp), feed_version, contract_version,
           case when status = 'refused' then 'refused' when n_kept_out > 0 then 'partial' else 'accepted' end,
-          n_records, n_still_accepted, n_kept_out, n_duplicate, n_superseded
+          n_records, n_still_accepted, n_kept_out, n_duplicate, n_superseded, n_erased
         from adjusted
         order by clinic_id, delivery_order
         """
@@ -119,8 +101,8 @@ def _require_balance(connection: "duckdb.DuckDBPyConnection") -> None:
         f"""
         select clinic_id, delivery_id from {DELIVERIES.address}
         where (n_records = n_accepted + n_quarantined + n_duplicate
-          and least(n_accepted, n_quarantined, n_duplicate, n_superseded) >= 0
-          and n_superseded <= n_accepted + n_quarantined) is not true
+          and least(n_accepted, n_quarantined, n_duplicate, n_superseded, n_erased) >= 0
+          and n_superseded + n_erased <= n_accepted + n_quarantined) is not true
         order by clinic_id, delivery_id
         """
     ).fetchall()
@@ -160,40 +142,3 @@ def insert_releases(
         [[entry.get(column) for column in columns] for entry in ledger],
     )
     return ledger
-
-
-def insert_quarantine(
-    connection: "duckdb.DuckDBPyConnection", build: str, files: list[Path], sentences: dict[str, str]
-) -> None:
-    """Fill `quarantine.records` from the quarantine files and from what the warehouse refused.
-
-    Args:
-        connection: Open on the new database, with the build attached.
-        build: The name under which it is attached.
-        files: The quarantine files of committed deliveries.
-        sentences: What each cross-table rule says, by rule id.
-    """
-    connection.execute("create schema quarantine")
-    connection.execute(QUARANTINE.ddl)
-    if files:
-        columns = ", ".join(column.name for column in QUARANTINE.columns)
-        connection.execute(
-            f"insert into {QUARANTINE.address} select {columns} from read_parquet($files, hive_partitioning = false)",
-            {"files": [str(file) for file in files]},
-        )
-    connection.execute(
-        f"""
-        insert into {QUARANTINE.address}
-        with delivery as (
-          select distinct delivery_id, clinic_id, file_name from {build}.lake.delivery
-        ), rule as (
-          select unnest(cast($rules as varchar[])) as rule_id, unnest(cast($sentences as varchar[])) as sentence
-        )
-        select f.clinic_id, f.delivery_id, d.file_name, f.table_name, f.line, f.column_name, f.rule_id,
-          'reject', 'conformance', r.sentence
-        from {build}.quality.cross_table_findings as f
-        left join delivery as d on f.delivery_id = d.delivery_id and f.clinic_id = d.clinic_id
-        left join rule as r on f.rule_id = r.rule_id
-        """,
-        {"rules": list(sentences), "sentences": list(sentences.values())},
-    )

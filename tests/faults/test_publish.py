@@ -136,6 +136,7 @@ def test_the_public_file_has_marts_and_meta_and_nothing_else(settings, publish_b
     sql = "select distinct schema_name, table_name from duckdb_tables() order by all"
     assert rows(public(settings), sql) == [
         ("marts", "response_rates"),
+        ("meta", "data_quality"),
         ("meta", "deliveries"),
         ("meta", "dictionary"),
         ("meta", "releases"),
@@ -149,11 +150,14 @@ def test_the_restricted_file_has_the_rows_the_quality_and_the_quarantine(setting
     assert [name for (name,) in rows(restricted(settings), sql)] == [
         "intermediate.int_consented_patient",
         "marts.response_rates",
+        "meta.column_completeness",
+        "meta.data_quality",
         "meta.deliveries",
         "meta.dictionary",
         "meta.releases",
         "quality.cross_table_findings",
         "quality.delivery_adjustments",
+        "quarantine.history",
         "quarantine.records",
         "staging.stg_patient",
     ]

@@ -97,12 +97,12 @@ def test_duplicates_far_apart_are_found_across_batches(bench: Workbench) -> None
 
 
 def test_a_column_that_nobody_mapped_refuses_the_delivery_and_loses_nothing(bench: Workbench) -> None:
-    path = bench.drop("course.csv", COURSE_HEADER + ",surname\n" + course_line(1) + ",x\n")
+    path = bench.drop("course.csv", COURSE_HEADER + ",blood_group\n" + course_line(1) + ",x\n")
     (receipt,) = bench.ingest().receipts
     assert receipt.status == "refused"
     assert receipt.refusal is not None
     assert receipt.refusal.rule_id == "delivery.unmapped_column"
-    assert "surname" in receipt.refusal.reason
+    assert "blood_group" in receipt.refusal.reason
     assert receipt.counts == Counts()
     assert path.exists()
     assert not (bench.home / "lake").exists()
