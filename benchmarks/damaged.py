@@ -132,6 +132,7 @@ class _Writer:
         self.text = ""
         self.intact: dict[int, Row] = {}
         self.is_glued = False
+        self.end = ""
 
     def header(self, names: list[str]) -> None:
         self.add(self.dialect.delimiter.join(names) + self.rng.choice(["", self.trailing]))
@@ -150,7 +151,8 @@ class _Writer:
         """Write a line with its end; glued to a line that lost its end, it is not intact."""
         if row is not None and not self.is_glued:
             self.intact[1 + len(_LINE_END.findall(self.text))] = row
-        self.text += text + self.rng.choice(self.ends)
+        self.end = self.rng.choice(self.ends)
+        self.text += text + self.end
         self.is_glued = False
 
     def add_damaged(self, row: Row, names: list[str]) -> None:
@@ -159,7 +161,8 @@ class _Writer:
             text = self.rng.choice(_DAMAGES)(self.rng, text, self.dialect)
         self.add(text)
         if _happens(self.rng, 0.1):
-            self.text = self.text.rstrip("\r\n")
+            # Not by rstrip: of a line that nothing is left of, the end before it belongs to the line above.
+            self.text = self.text[: -len(self.end)]
             self.is_glued = True
 
     def sample(self) -> Sample:

@@ -218,6 +218,8 @@ def main() -> None:
         work = [(arguments.seed, *chunk) for chunk in _chunks(arguments.first, arguments.files)]
         for part in pool.map(_run_chunk, work):
             outcome.add(part)
+            for failure in part.failures:
+                print(f"\rFAILED {failure}", file=sys.stderr)
             rate = outcome.n_files / (time.perf_counter() - started)
             print(f"\r{outcome.n_files:,} files, {rate:.0f}/s, {len(outcome.failures)} failed", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -228,8 +230,6 @@ def _report(outcome: Outcome, seed: int) -> None:
     print(f"{outcome.n_files:,} files, seed {seed}")
     for name, number in sorted(outcome.counts.items()):
         print(f"  {name:24} {number:>8,}")
-    for failure in outcome.failures[:50]:
-        print(f"FAILED {failure}")
     if outcome.failures:
         index = outcome.failures[0].split(":", 1)[0]
         print(f"Look at the first: python -m benchmarks.fuzz --seed {seed} --first {index} --files 1 --keep DIR")

@@ -11,10 +11,19 @@ MART = "marts.adverse_event_frequencies"
 Rows = list[dict[str, Any]]
 
 
+_KINDS = [(route, status) for route in ("iv", "im") for status in ("complete", "spontaneous_only", "not_done")]
+
+
+def _patient_no(patient: str) -> int:
+    return int.from_bytes(patient.encode(), "big") % 1_000_003
+
+
 def session(patient: str, number: int, day: int, **cells: Any) -> dict[str, Any]:
+    kind = (cells.get("route_code", "iv"), cells.get("ae_form_status", "complete"))
     return {
+        "patient_no": _patient_no(patient),
         "clinic_id": "C001",
-        "patient_id": patient,
+        "session_kind_no": _KINDS.index(kind),
         "course_id": f"k-{patient}",
         "session_id": f"{patient}-{number}",
         "session_no": number,
@@ -41,8 +50,8 @@ def event(session_id: str, term: str, day: int, **cells: Any) -> dict[str, Any]:
 
 
 def tables(sessions: Rows, events: Rows, data_cut_day: int = 365) -> dict[str, Rows]:
-    patients = sorted({(row["clinic_id"], row["patient_id"]) for row in sessions})
-    keys = [{"clinic_id": clinic, "patient_id": patient} for clinic, patient in patients]
+    patients = sorted({(row["patient_no"], row["course_id"].removeprefix("k-")) for row in sessions})
+    keys = [{"patient_no": number, "clinic_id": "C001", "patient_id": patient} for number, patient in patients]
     return {
         "intermediate.int_session": sessions,
         "intermediate.int_consented_patient": [{**key, "data_cut_day": data_cut_day} for key in keys],

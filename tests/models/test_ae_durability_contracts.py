@@ -45,7 +45,7 @@ def test_a_mart_says_observed_and_never_says_a_causal_word(contracts: dict[str, 
 def built(warehouse: Warehouse, mart: str) -> list[dict[str, Any]]:
     if mart.startswith("durability"):
         given = life_tables(STATUSES)
-        for row in given["intermediate.int_durability_patient"][:5]:
+        for row in given["intermediate.int_cohort"][:5]:
             row["clinic_id"] = "C002"
     else:
         sessions = [session(str(patient), number, number) for patient in range(40) for number in range(3)]

@@ -11,6 +11,7 @@ Rows = list[dict[str, Any]]
 RELIEF = "marts.durability_of_relief"
 CURVES = "marts.durability_curves"
 KEY = {"clinic_id": "C001", "patient_id": "p"}
+PATIENT = {"patient_no": 1}
 BASELINE = 10
 
 
@@ -20,6 +21,7 @@ def tables(days: dict[int, float], retreatment_day: int | None = None, **follow_
     return {
         "intermediate.int_cohort": [
             {
+                **PATIENT,
                 **KEY,
                 "course_id": "k",
                 "indication_code": "crps",
@@ -29,14 +31,14 @@ def tables(days: dict[int, float], retreatment_day: int | None = None, **follow_
                 "data_cut_day": 365,
             }
         ],
-        "intermediate.int_consented_patient": [{**KEY, "data_cut_day": 365}],
-        "intermediate.int_session": [{**KEY, "session_id": f"s{day}", "study_day": day} for day in sessions],
+        "intermediate.int_consented_patient": [{**PATIENT, **KEY, "data_cut_day": 365}],
+        "intermediate.int_session": [{**PATIENT, "session_id": f"s{day}", "study_day": day} for day in sessions],
         "intermediate.int_baseline": [
-            {**KEY, "instrument": "nrs_avg", "baseline_score": BASELINE, "is_eligible": True}
+            {**PATIENT, "instrument": "nrs_avg", "baseline_score": BASELINE, "is_eligible": True}
         ],
         "intermediate.int_score": [
             {
-                **KEY,
+                **PATIENT,
                 "assessment_id": f"o{number}",
                 "instrument": "nrs_avg",
                 "study_day": day,
@@ -117,14 +119,13 @@ def test_scores_of_one_day_are_averaged(warehouse: Warehouse) -> None:
 
 def life_tables(statuses: list[tuple[int, int]]) -> dict[str, Rows]:
     """Make a mart's inputs in which every patient has the same time and status under all three estimands."""
+    cohort = {"clinic_id": "C001", "indication_code": "crps", "route_code": "iv"}
     return {
+        "intermediate.int_cohort": [{"patient_no": number, **cohort} for number in range(len(statuses))],
         "intermediate.int_durability_patient": [
             {
-                "clinic_id": "C001",
-                "patient_id": str(number),
+                "patient_no": number,
                 "instrument": "nrs_avg",
-                "indication_code": "crps",
-                "route_code": "iv",
                 "is_assessed": True,
                 "is_evaluable": True,
                 **{
@@ -134,7 +135,7 @@ def life_tables(statuses: list[tuple[int, int]]) -> dict[str, Rows]:
                 },
             }
             for number, (days, status) in enumerate(statuses)
-        ]
+        ],
     }
 
 
@@ -192,7 +193,7 @@ def test_a_stratum_without_a_responder_shows_whom_it_lacks(warehouse: Warehouse)
 
 def test_every_stratum_has_its_own_life_table(warehouse: Warehouse) -> None:
     given = life_tables([(10, 1), (20, 0)])
-    given["intermediate.int_durability_patient"][1].update(clinic_id="C002", route_code="im", indication_code="mdd")
+    given["intermediate.int_cohort"][1].update(clinic_id="C002", route_code="im", indication_code="mdd")
     query = warehouse(given, RELIEF)
     rows = query(
         f"select dimension, level, numerator, denominator from {RELIEF}"

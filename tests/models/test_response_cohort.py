@@ -131,6 +131,7 @@ def test_a_patient_counts_for_the_first_induction_course_with_a_session(warehous
     )
     assert query("select * from intermediate.int_cohort") == [
         {
+            "patient_no": 1,
             **KEY,
             "course_id": "k1",
             "indication_code": "cancer_pain",

@@ -11,11 +11,11 @@ from tests.warehouse_harness import Project, Query, Warehouse
 Rows = list[dict[str, Any]]
 
 
-def _patient(name: str = "p1", **cells: Any) -> dict[str, Any]:
+def _patient(number: int = 1, **cells: Any) -> dict[str, Any]:
     return {
+        "patient_no": number,
         "clinic_id": "C001",
-        "patient_id": name,
-        "course_id": f"k-{name}",
+        "course_id": f"k-{number}",
         "indication_code": "mdd",
         "route_code": "iv",
         "course_start_day": 0,
@@ -25,21 +25,19 @@ def _patient(name: str = "p1", **cells: Any) -> dict[str, Any]:
     }
 
 
-def _baseline(score: float, instrument: str = "phq9", name: str = "p1") -> dict[str, Any]:
+def _baseline(score: float, instrument: str = "phq9", number: int = 1) -> dict[str, Any]:
     return {
-        "clinic_id": "C001",
-        "patient_id": name,
+        "patient_no": number,
         "instrument": instrument,
         "baseline_score": Decimal(str(score)),
         "is_eligible": True,
     }
 
 
-def _score(day: int, score: float, instrument: str = "phq9", name: str = "p1") -> dict[str, Any]:
+def _score(day: int, score: float, instrument: str = "phq9", number: int = 1) -> dict[str, Any]:
     return {
-        "clinic_id": "C001",
-        "patient_id": name,
-        "assessment_id": f"{name}-{instrument}-{day}",
+        "patient_no": number,
+        "assessment_id": f"{number}-{instrument}-{day}",
         "instrument": instrument,
         "study_day": day,
         "course_day": day,

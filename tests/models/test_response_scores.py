@@ -9,7 +9,9 @@ import pytest
 from tests.warehouse_harness import Query, Warehouse
 
 KEY = {"clinic_id": "C001", "patient_id": "p1"}
+PATIENT = {"patient_no": 1}
 COHORT = {
+    **PATIENT,
     **KEY,
     "course_id": "k1",
     "indication_code": "mdd",
@@ -33,7 +35,7 @@ def _assessment(number: int, day: int, **cells: Any) -> dict[str, Any]:
 
 def _score(day: int, score: float, number: int = 1, **cells: Any) -> dict[str, Any]:
     return {
-        **KEY,
+        **PATIENT,
         "assessment_id": f"s{day}-{number}",
         "instrument": "phq9",
         "study_day": day,
@@ -50,7 +52,7 @@ def _scores(warehouse: Warehouse, *assessments: dict[str, Any], session_days: tu
         {
             "intermediate.int_cohort": [COHORT],
             "intermediate.int_session": [
-                {**KEY, "course_id": "k1", "session_id": f"s{day}", "study_day": day, "phase_derived": "induction"}
+                {**PATIENT, "course_id": "k1", "session_id": f"s{day}", "study_day": day, "phase_derived": "induction"}
                 for day in session_days
             ],
             "staging.stg_outcome_assessment": list(assessments),

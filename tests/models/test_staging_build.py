@@ -48,7 +48,14 @@ ROWS: dict[str, dict[str, Any]] = {
         "target_dx_seq": 1,
         "start_day": 0,
     },
-    "session": {"session_id": "s1", "course_id": "k1", "session_no": 1, "study_day": 0, "route": "iv"},
+    "session": {
+        "session_id": "s1",
+        "course_id": "k1",
+        "session_no": 1,
+        "study_day": 0,
+        "route": "iv",
+        "ae_form_status": "complete",
+    },
     "outcome_assessment": {
         "assessment_id": "a1",
         "patient_id": "p1",

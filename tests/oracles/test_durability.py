@@ -78,7 +78,13 @@ def test_times_statuses_and_intervals_equal_the_oracle(micro: Query, shared: Pat
         "not in response at end of induction": "not_in_response",
         "no end-of-induction assessment within 14 d": "no_assessment",
     }
-    rows = {row["patient_id"]: row for row in micro("select * from intermediate.int_durability_patient")}
+    found = micro(
+        """
+        select c.patient_id, p.* from intermediate.int_durability_patient as p
+        inner join intermediate.int_cohort as c on p.patient_no = c.patient_no
+        """
+    )
+    rows = {row["patient_id"]: row for row in found}
     expected = json.loads((shared / "oracles" / "dur_micro_expected.json").read_text())
     assert rows.keys() == {patient["patient"] for patient in expected}
     for patient in expected:

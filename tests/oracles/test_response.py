@@ -82,6 +82,7 @@ def registry(shared: Path, warehouse: Warehouse) -> Query:
                     "session_no": 1,
                     "study_day": 0,
                     "route": "iv",
+                    "ae_form_status": "complete",
                 }
                 for row in patients
             ],
@@ -111,16 +112,21 @@ def test_counts_of_every_estimand_are_the_oracles(registry: Query, expected: dic
         assert found[estimand]["coverage"] == expected["coverage"]
 
 
+def _by_patient(registry: Query, relation: str, where: str = "true") -> dict[str, dict[str, Any]]:
+    rows = registry(
+        f"""
+        select p.patient_id, r.* from intermediate.{relation} as r
+        inner join intermediate.int_consented_patient as p on r.patient_no = p.patient_no
+        where {where}
+        """
+    )
+    return {row["patient_id"]: row for row in rows}
+
+
 def test_every_patients_flags_are_the_oracles(registry: Query, expected: dict[str, Any]) -> None:
-    baselines = {row["patient_id"]: row for row in registry("select * from intermediate.int_baseline")}
-    scores = {
-        row["patient_id"]: row
-        for row in registry("select * from intermediate.int_window_score where time_window = 'wk4'")
-    }
-    responses = {
-        row["patient_id"]: row
-        for row in registry("select * from intermediate.int_response where time_window = 'wk4' and is_mature")
-    }
+    baselines = _by_patient(registry, "int_baseline")
+    scores = _by_patient(registry, "int_window_score", "time_window = 'wk4'")
+    responses = _by_patient(registry, "int_response", "time_window = 'wk4' and is_mature")
     assert responses.keys() == {row["patient"] for row in expected["patients"] if row["eligible"]}
     for patient in expected["patients"]:
         name = patient["patient"]
@@ -138,5 +144,7 @@ def test_every_patients_flags_are_the_oracles(registry: Query, expected: dict[st
 
 
 def test_a_patient_who_withdrew_with_deletion_is_nowhere(registry: Query) -> None:
-    for relation in ("int_consented_patient", "int_session", "int_cohort", "int_score", "int_baseline", "int_response"):
+    for relation in ("int_consented_patient", "int_cohort"):
         assert registry(f"select * from intermediate.{relation} where patient_id = 'P12'") == []
+    for relation in ("int_session", "int_score", "int_baseline", "int_response"):
+        assert "P12" not in _by_patient(registry, relation)

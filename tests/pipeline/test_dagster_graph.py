@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import dagster as dg
 import pytest
 
+from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.dagster_home import open_instance, prepare_dagster_home
 from registry_pipeline.definitions import build_definitions
 from registry_pipeline.defs import sql_graph
@@ -22,17 +23,7 @@ pytestmark = pytest.mark.slow
 
 SNAPSHOT = Path(__file__).with_name("dagster_graph.json")
 MARTS = ("response_rates", "adverse_event_frequencies", "durability_of_relief", "durability_curves")
-TABLES = (
-    "adverse_event",
-    "clinic",
-    "consent_event",
-    "course",
-    "diagnosis",
-    "followup_contact",
-    "outcome_assessment",
-    "patient",
-    "session",
-)
+TABLES = sorted(table.name for table in load_contracts(Settings()).tables.values() if table.is_delivered)
 
 
 @pytest.fixture(scope="module")

@@ -29,26 +29,35 @@ MODEL (
   )
 );
 
-with exposure_by_clinic as (
+with cells as (
+  select distinct c.cell_no, c.dimension, c.level, c.ascertainment,
+  from intermediate.int_ae_cell as c
+),
+
+exposure_by_clinic as (
   select
-    x.clinic_id,
-    x.dimension,
-    x.level,
-    x.ascertainment,
+    p.clinic_id,
+    c.dimension,
+    c.level,
+    c.ascertainment,
     count(*) as n_patients,
     sum(x.n_sessions) as n_sessions,
     sum(x.n_sessions * x.n_sessions) as sum_mm,
     sum(x.risk_end_day - x.risk_start_day) as risk_days,
   from intermediate.int_ae_exposure as x
-  group by x.clinic_id, x.dimension, x.level, x.ascertainment
+  inner join intermediate.int_consented_patient as p
+    on x.patient_no = p.patient_no
+  inner join cells as c
+    on x.cell_no = c.cell_no
+  group by p.clinic_id, c.dimension, c.level, c.ascertainment
 ),
 
 terms_by_clinic as (
   select
-    t.clinic_id,
-    t.dimension,
-    t.level,
-    t.ascertainment,
+    p.clinic_id,
+    c.dimension,
+    c.level,
+    c.ascertainment,
     t.ae_term,
     count(*) as n_patients_with,
     sum(t.n_sessions_with) as n_sessions_with,
@@ -56,7 +65,11 @@ terms_by_clinic as (
     sum(t.n_sessions_with * t.n_sessions) as sum_ym,
     sum(t.days_after_event) as days_after_event,
   from intermediate.int_ae_patient_term as t
-  group by t.clinic_id, t.dimension, t.level, t.ascertainment, t.ae_term
+  inner join intermediate.int_consented_patient as p
+    on t.patient_no = p.patient_no
+  inner join cells as c
+    on t.cell_no = c.cell_no
+  group by p.clinic_id, c.dimension, c.level, c.ascertainment, t.ae_term
 ),
 
 exposure as (

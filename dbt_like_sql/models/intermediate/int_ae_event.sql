@@ -1,56 +1,42 @@
 MODEL (
   name intermediate.int_ae_event,
-  kind VIEW,
+  kind FULL,
   description 'Sessions with an adverse event: one row per session and term however often it was noted, and one for the term any.',
   column_descriptions (
-    clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
+    patient_no = 'The patient, by the number of int_consented_patient.',
     session_id = 'The session after which the event was noted. Events noted at a follow-up contact are not here.',
+    session_kind_no = 'Its kind, by the number of int_session.',
     ae_term = 'Term of the adverse event, or any for a session with at least one.',
-    route_code = 'Route of the session.',
-    indication_code = 'Diagnosis that the course of the session is for.',
-    ae_form_status = 'Status of the adverse-event form of the session.',
     first_onset_day = 'Study day of the first onset.'
   ),
-  grain (clinic_id, session_id, ae_term)
+  grain (patient_no, session_id, ae_term),
+  audits (
+    not_null(columns := (patient_no, session_id, session_kind_no, ae_term, first_onset_day)),
+    unique_combination_of_columns(columns := (patient_no, session_id, ae_term))
+  )
 );
 
 with noted as (
   select
-    s.clinic_id,
-    s.patient_id,
+    s.patient_no,
     s.session_id,
+    s.session_kind_no,
     e.ae_term,
-    s.route_code,
-    s.indication_code,
-    s.ae_form_status,
     min(e.onset_day) as first_onset_day,
   from intermediate.int_session as s
   inner join staging.stg_adverse_event as e
     on s.clinic_id = e.clinic_id and s.session_id = e.session_id
-  group by s.clinic_id, s.patient_id, s.session_id, e.ae_term, s.route_code, s.indication_code, s.ae_form_status
+  group by s.patient_no, s.session_id, s.session_kind_no, e.ae_term
 ),
 
 any_term as (
-  select
-    n.clinic_id,
-    n.patient_id,
-    n.session_id,
-    'any' as ae_term,
-    n.route_code,
-    n.indication_code,
-    n.ae_form_status,
-    min(n.first_onset_day) as first_onset_day,
+  select n.patient_no, n.session_id, n.session_kind_no, min(n.first_onset_day) as first_onset_day,
   from noted as n
-  group by n.clinic_id, n.patient_id, n.session_id, n.route_code, n.indication_code, n.ae_form_status
+  group by n.patient_no, n.session_id, n.session_kind_no
 )
 
-select
-  n.clinic_id, n.patient_id, n.session_id, n.ae_term, n.route_code, n.indication_code, n.ae_form_status,
-  n.first_onset_day,
+select n.patient_no, n.session_id, n.session_kind_no, n.ae_term, n.first_onset_day,
 from noted as n
 union all
-select
-  a.clinic_id, a.patient_id, a.session_id, a.ae_term, a.route_code, a.indication_code, a.ae_form_status,
-  a.first_onset_day,
+select a.patient_no, a.session_id, a.session_kind_no, 'any' as ae_term, a.first_onset_day,
 from any_term as a

@@ -1,72 +1,45 @@
 MODEL (
   name intermediate.int_ae_patient_term,
   kind VIEW,
-  description 'Patients with an adverse event, by stratum, ascertainment and term: in how many sessions, and when first.',
+  description 'Patients with an adverse event, by cell and term: in how many sessions, and when first.',
   column_descriptions (
-    clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
-    dimension = 'overall, route or indication.',
-    level = 'all, the route or the diagnosis.',
-    ascertainment = 'Which sessions count: complete, all or spontaneous.',
+    patient_no = 'The patient, by the number of int_consented_patient.',
+    cell_no = 'The cell, by the number of int_ae_cell.',
     ae_term = 'Term of the adverse event, or any.',
-    n_sessions_with = 'Sessions of the patient in the stratum with the term.',
-    n_sessions = 'All sessions of the patient in the stratum.',
+    n_sessions_with = 'Sessions of the patient in the cell with the term.',
+    n_sessions = 'All sessions of the patient in the cell.',
     days_after_event = 'Days of the time at risk that come after the first event and do not count.'
   ),
-  grain (clinic_id, patient_id, dimension, level, ascertainment, ae_term)
+  grain (patient_no, cell_no, ae_term)
 );
 
-with events as (
+with kinds as (
   select
-    e.clinic_id,
-    e.patient_id,
+    e.patient_no,
+    e.session_kind_no,
     e.ae_term,
-    e.route_code,
-    e.indication_code,
-    e.ae_form_status,
     count(*) as n_sessions_with,
     min(e.first_onset_day) as first_onset_day,
   from intermediate.int_ae_event as e
-  group by e.clinic_id, e.patient_id, e.ae_term, e.route_code, e.indication_code, e.ae_form_status
-),
-
-strata as (
-  select
-    e.clinic_id,
-    e.patient_id,
-    d.dimension,
-    case d.dimension when 'route' then e.route_code when 'indication' then e.indication_code else 'all' end as level,
-    a.ascertainment,
-    e.ae_term,
-    e.n_sessions_with,
-    e.first_onset_day,
-  from events as e
-  inner join intermediate.int_ae_ascertainment as a
-    on e.ae_form_status = a.ae_form_status
-  inner join reference.strata as d
-    on not d.has_indication and d.dimension <> 'clinic'
+  group by e.patient_no, e.session_kind_no, e.ae_term
 ),
 
 patients as (
   select
-    s.clinic_id,
-    s.patient_id,
-    s.dimension,
-    s.level,
-    s.ascertainment,
-    s.ae_term,
-    sum(s.n_sessions_with)::bigint as n_sessions_with,
-    min(s.first_onset_day) as first_onset_day,
-  from strata as s
-  group by s.clinic_id, s.patient_id, s.dimension, s.level, s.ascertainment, s.ae_term
+    k.patient_no,
+    c.cell_no,
+    k.ae_term,
+    sum(k.n_sessions_with)::bigint as n_sessions_with,
+    min(k.first_onset_day) as first_onset_day,
+  from kinds as k
+  inner join intermediate.int_ae_cell as c
+    on k.session_kind_no = c.session_kind_no
+  group by k.patient_no, c.cell_no, k.ae_term
 )
 
 select
-  p.clinic_id,
-  p.patient_id,
-  p.dimension,
-  p.level,
-  p.ascertainment,
+  p.patient_no,
+  p.cell_no,
   p.ae_term,
   p.n_sessions_with,
   x.n_sessions,
@@ -74,8 +47,4 @@ select
   (x.risk_end_day - greatest(x.risk_start_day, least(x.risk_end_day, p.first_onset_day)))::integer as days_after_event,
 from patients as p
 inner join intermediate.int_ae_exposure as x
-  on p.clinic_id = x.clinic_id
-  and p.patient_id = x.patient_id
-  and p.dimension = x.dimension
-  and p.level = x.level
-  and p.ascertainment = x.ascertainment
+  on p.patient_no = x.patient_no and p.cell_no = x.cell_no

@@ -3,49 +3,45 @@ MODEL (
   kind FULL,
   description 'The baseline of each treated patient and instrument: the last valid day in the two weeks before the course, its first day included. Never imputed.',
   column_descriptions (
-    clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
+    patient_no = 'The patient, by the number of int_consented_patient.',
     instrument = 'The outcome instrument.',
     baseline_day = 'Day of the baseline counted from the start of the course, 0 or less.',
     baseline_score = 'The score of that day; the mean when there are several.',
     is_averaged = 'Whether several scores of the day were averaged.',
     is_eligible = 'Whether the baseline is bad enough for a response to mean something: above 0, and beyond the floor of the instrument.'
   ),
-  grain (clinic_id, patient_id, instrument),
+  grain (patient_no, instrument),
   audits (
-    not_null(columns := (clinic_id, patient_id, instrument, baseline_score, is_eligible)),
-    unique_combination_of_columns(columns := (clinic_id, patient_id, instrument))
+    not_null(columns := (patient_no, instrument, baseline_score, is_eligible)),
+    unique_combination_of_columns(columns := (patient_no, instrument))
   )
 );
 
 with days as (
   select
-    s.clinic_id,
-    s.patient_id,
+    s.patient_no,
     s.instrument,
     s.course_day,
     avg(s.score)::decimal(14, 8) as score,
     count(*) > 1 as is_averaged,
   from intermediate.int_score as s
   where s.can_be_baseline and s.course_day between -@baseline_days and 0
-  group by s.clinic_id, s.patient_id, s.instrument, s.course_day
+  group by s.patient_no, s.instrument, s.course_day
 ),
 
 ranked as (
   select
-    d.clinic_id,
-    d.patient_id,
+    d.patient_no,
     d.instrument,
     d.course_day,
     d.score,
     d.is_averaged,
-    row_number() over (partition by d.clinic_id, d.patient_id, d.instrument order by d.course_day desc) as recency,
+    row_number() over (partition by d.patient_no, d.instrument order by d.course_day desc) as recency,
   from days as d
 )
 
 select
-  r.clinic_id,
-  r.patient_id,
+  r.patient_no,
   r.instrument,
   r.course_day as baseline_day,
   r.score as baseline_score,

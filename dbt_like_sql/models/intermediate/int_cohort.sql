@@ -3,8 +3,9 @@ MODEL (
   kind FULL,
   description 'One row per treated patient: the first induction course with a session, which patient-level marts are about.',
   column_descriptions (
+    patient_no = 'The patient, by the number of int_consented_patient.',
     clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
+    patient_id = 'The patient, by the id that the clinic minted.',
     course_id = 'The first induction course that has a session.',
     indication_code = 'Diagnosis that the course is for, or unknown.',
     route_code = 'Route of the first session of the course.',
@@ -12,24 +13,23 @@ MODEL (
     last_induction_day = 'Day of the last session of the course that is still induction.',
     data_cut_day = 'The last study day whose data may be used.'
   ),
-  grain (clinic_id, patient_id),
+  grain (patient_no),
   audits (
-    not_null(columns := (clinic_id, patient_id, course_id, indication_code, route_code, course_start_day)),
+    not_null(columns := (patient_no, course_id, indication_code, route_code, course_start_day)),
     not_null(columns := (last_induction_day, data_cut_day)),
-    unique_combination_of_columns(columns := (clinic_id, patient_id))
+    unique_combination_of_columns(columns := (patient_no))
   )
 );
 
 with ranked as (
   select
-    s.clinic_id,
-    s.patient_id,
+    s.patient_no,
     s.course_id,
     s.indication_code,
     s.route_code,
     c.start_day as course_start_day,
     row_number() over (
-      partition by s.clinic_id, s.patient_id order by s.study_day, c.course_no, s.course_id, s.session_no, s.session_id
+      partition by s.patient_no order by s.study_day, c.course_no, s.course_id, s.session_no, s.session_id
     ) as position,
   from intermediate.int_session as s
   inner join staging.stg_course as c
@@ -38,21 +38,22 @@ with ranked as (
 ),
 
 first_session as (
-  select r.clinic_id, r.patient_id, r.course_id, r.indication_code, r.route_code, r.course_start_day,
+  select r.patient_no, r.course_id, r.indication_code, r.route_code, r.course_start_day,
   from ranked as r
   where r.position = 1
 ),
 
 induction_end as (
-  select s.clinic_id, s.course_id, max(s.study_day) as last_induction_day,
+  select s.patient_no, s.course_id, max(s.study_day) as last_induction_day,
   from intermediate.int_session as s
   where s.phase_derived = 'induction'
-  group by s.clinic_id, s.course_id
+  group by s.patient_no, s.course_id
 )
 
 select
-  f.clinic_id,
-  f.patient_id,
+  f.patient_no,
+  p.clinic_id,
+  p.patient_id,
   f.course_id,
   f.indication_code,
   f.route_code,
@@ -61,6 +62,6 @@ select
   p.data_cut_day,
 from first_session as f
 inner join induction_end as e
-  on f.clinic_id = e.clinic_id and f.course_id = e.course_id
+  on f.patient_no = e.patient_no and f.course_id = e.course_id
 inner join intermediate.int_consented_patient as p
-  on f.clinic_id = p.clinic_id and f.patient_id = p.patient_id
+  on f.patient_no = p.patient_no

@@ -3,6 +3,7 @@ MODEL (
   kind FULL,
   description 'Patients whose data may be used: those whose latest consent state is not a withdrawal with deletion.',
   column_descriptions (
+    patient_no = 'Number of the patient in this build, by which other intermediate models name it: a whole number is joined and written several times faster than two texts.',
     clinic_id = 'The clinic; patient ids are scoped by it.',
     patient_id = 'The patient, by the random id that the clinic minted.',
     data_cut_day = 'The last study day whose data may be used: the data cut, or the day before a withdrawal for the future.',
@@ -11,7 +12,7 @@ MODEL (
   ),
   grain (clinic_id, patient_id),
   audits (
-    not_null(columns := (clinic_id, patient_id, data_cut_day)),
+    not_null(columns := (patient_no, clinic_id, patient_id, data_cut_day)),
     unique_combination_of_columns(columns := (clinic_id, patient_id))
   )
 );
@@ -21,6 +22,7 @@ with latest_state as (
 )
 
 select
+  row_number() over (order by p.clinic_id, p.patient_id)::integer as patient_no,
   p.clinic_id,
   p.patient_id,
   case

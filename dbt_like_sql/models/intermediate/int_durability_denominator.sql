@@ -21,15 +21,17 @@ MODEL (
 
 with counts as (
   select
-    p.indication_code,
-    p.clinic_id,
-    p.route_code,
+    c.indication_code,
+    c.clinic_id,
+    c.route_code,
     p.instrument,
     count(*) as n_treated,
     sum(case when p.is_assessed then 1 else 0 end) as n_assessed,
     sum(case when p.is_evaluable then 1 else 0 end) as n_responders,
   from intermediate.int_durability_patient as p
-  group by p.indication_code, p.clinic_id, p.route_code, p.instrument
+  inner join intermediate.int_cohort as c
+    on p.patient_no = c.patient_no
+  group by c.indication_code, c.clinic_id, c.route_code, p.instrument
 ),
 
 strata as (

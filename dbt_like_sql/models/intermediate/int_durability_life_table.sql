@@ -21,20 +21,32 @@ MODEL (
   )
 );
 
-with estimands as (
-  select p.indication_code, p.clinic_id, p.route_code, p.instrument, 'censor_at_retreatment' as estimand,
-    p.censored_days as time_days, p.censored_status as status,
+with readings as (
+  select r.estimand::varchar as estimand,
+  from (values ('censor_at_retreatment'), ('composite'), ('competing')) as r(estimand)
+),
+
+estimands as (
+  select
+    c.indication_code,
+    c.clinic_id,
+    c.route_code,
+    p.instrument,
+    r.estimand,
+    case r.estimand
+      when 'composite' then p.composite_days
+      when 'competing' then p.competing_days
+      else p.censored_days
+    end as time_days,
+    case r.estimand
+      when 'composite' then p.composite_status
+      when 'competing' then p.competing_status
+      else p.censored_status
+    end as status,
   from intermediate.int_durability_patient as p
-  where p.is_evaluable
-  union all
-  select p.indication_code, p.clinic_id, p.route_code, p.instrument, 'composite' as estimand,
-    p.composite_days as time_days, p.composite_status as status,
-  from intermediate.int_durability_patient as p
-  where p.is_evaluable
-  union all
-  select p.indication_code, p.clinic_id, p.route_code, p.instrument, 'competing' as estimand,
-    p.competing_days as time_days, p.competing_status as status,
-  from intermediate.int_durability_patient as p
+  inner join intermediate.int_cohort as c
+    on p.patient_no = c.patient_no
+  cross join readings as r
   where p.is_evaluable
 ),
 

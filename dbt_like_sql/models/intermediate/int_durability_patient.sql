@@ -3,11 +3,8 @@ MODEL (
   kind FULL,
   description 'How long each patient in response at the end of induction stayed so, under three readings of retreatment. Days count from the last induction session; status is 0 censored, 1 loss of response (or, in composite, retreatment), 2 retreatment, 3 death.',
   column_descriptions (
-    clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
+    patient_no = 'The patient, by the number of int_consented_patient.',
     instrument = 'The outcome instrument; the patient has an eligible baseline on it.',
-    indication_code = 'Diagnosis that the course is for.',
-    route_code = 'Route of the first session of the course.',
     is_assessed = 'Whether there is an assessment within 14 days after the last induction session.',
     is_evaluable = 'Whether the first of these is in response. Only evaluable patients have days and status.',
     not_evaluable_reason = 'no_assessment or not_in_response, else null.',
@@ -25,10 +22,10 @@ MODEL (
     competing_days = 'Time when retreatment and death compete with loss.',
     competing_status = 'Status when retreatment and death compete.'
   ),
-  grain (clinic_id, patient_id, instrument),
+  grain (patient_no, instrument),
   audits (
-    not_null(columns := (clinic_id, patient_id, instrument, indication_code, route_code, is_assessed, is_evaluable)),
-    unique_combination_of_columns(columns := (clinic_id, patient_id, instrument)),
+    not_null(columns := (patient_no, instrument, is_assessed, is_evaluable)),
+    unique_combination_of_columns(columns := (patient_no, instrument)),
     forall(criteria := (
       is_evaluable = (not_evaluable_reason is null),
       is_evaluable = (censored_days is not null),
@@ -40,8 +37,7 @@ MODEL (
 
 with judged as (
   select
-    a.clinic_id,
-    a.patient_id,
+    a.patient_no,
     a.instrument,
     a.days,
     a.position,
@@ -55,13 +51,12 @@ with judged as (
     end as loss_kind,
   from intermediate.int_durability_assessment as a
   inner join intermediate.int_durability_follow_up as f
-    on a.clinic_id = f.clinic_id and a.patient_id = f.patient_id
+    on a.patient_no = f.patient_no
 ),
 
 summarised as (
   select
-    j.clinic_id,
-    j.patient_id,
+    j.patient_no,
     j.instrument,
     bool_or(j.position = 1 and j.days <= 14) as is_assessed,
     bool_or(j.position = 1 and j.days <= 14 and j.is_in_response) as is_evaluable,
@@ -73,16 +68,13 @@ summarised as (
     min(case when j.loss_kind = 'confirmed' then j.days end) as confirmed_days,
     min(case when j.loss_kind = 'confirmed_by_retreatment' then j.days end) as retreated_days,
   from judged as j
-  group by j.clinic_id, j.patient_id, j.instrument
+  group by j.patient_no, j.instrument
 ),
 
 followed as (
   select
-    b.clinic_id,
-    b.patient_id,
+    b.patient_no,
     b.instrument,
-    c.indication_code,
-    c.route_code,
     f.last_induction_day,
     f.retreatment_day,
     f.death_day,
@@ -105,21 +97,16 @@ followed as (
       then f.death_day - f.last_induction_day
     end as death_days,
   from intermediate.int_baseline as b
-  inner join intermediate.int_cohort as c
-    on b.clinic_id = c.clinic_id and b.patient_id = c.patient_id
   inner join intermediate.int_durability_follow_up as f
-    on b.clinic_id = f.clinic_id and b.patient_id = f.patient_id
+    on b.patient_no = f.patient_no
   left join summarised as s
-    on b.clinic_id = s.clinic_id and b.patient_id = s.patient_id and b.instrument = s.instrument
+    on b.patient_no = s.patient_no and b.instrument = s.instrument
   where b.is_eligible
 )
 
 select
-  f.clinic_id,
-  f.patient_id,
+  f.patient_no,
   f.instrument,
-  f.indication_code,
-  f.route_code,
   f.is_assessed,
   f.is_evaluable,
   case when f.is_evaluable then null when f.is_assessed then 'not_in_response' else 'no_assessment' end

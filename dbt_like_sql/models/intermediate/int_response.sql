@@ -3,12 +3,9 @@ MODEL (
   kind FULL,
   description 'Every eligible patient, instrument and window: whether the window is mature, what was observed in it, and which definitions that meets. Retreatment before the assessment does not change the score used.',
   column_descriptions (
-    clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
+    patient_no = 'The patient, by the number of int_consented_patient.',
     instrument = 'The outcome instrument.',
     time_window = 'The window.',
-    indication_code = 'Diagnosis that the course is for.',
-    route_code = 'Route of the first session of the course.',
     is_mature = 'Whether data could have been recorded up to the end of the window; if not the patient is in no denominator.',
     baseline_score = 'The baseline.',
     window_score = 'The score in the window, null when there is none.',
@@ -23,28 +20,25 @@ MODEL (
     is_remission_carried = 'Whether the carried score is a remission; null when not defined.',
     is_deterioration_carried = 'Whether the carried score is a deterioration; null when not defined.'
   ),
-  grain (clinic_id, patient_id, instrument, time_window),
+  grain (patient_no, instrument, time_window),
   audits (
-    not_null(columns := (clinic_id, patient_id, instrument, time_window, is_mature, is_observed, carried_score)),
-    unique_combination_of_columns(columns := (clinic_id, patient_id, instrument, time_window))
+    not_null(columns := (patient_no, instrument, time_window, is_mature, is_observed, carried_score)),
+    unique_combination_of_columns(columns := (patient_no, instrument, time_window))
   )
 );
 
 with evaluable as (
   select
-    b.clinic_id,
-    b.patient_id,
+    b.patient_no,
     b.instrument,
     w.time_window,
-    c.indication_code,
-    c.route_code,
     b.baseline_score,
     case w.anchor when 'last_induction' then c.last_induction_day else c.course_start_day end + w.end_day
       as window_end_day,
     c.data_cut_day,
   from intermediate.int_baseline as b
   inner join intermediate.int_cohort as c
-    on b.clinic_id = c.clinic_id and b.patient_id = c.patient_id
+    on b.patient_no = c.patient_no
   cross join reference.time_windows as w
   where b.is_eligible
 ),
@@ -53,61 +47,45 @@ observed as (
   select e.*, s.window_score,
   from evaluable as e
   left join intermediate.int_window_score as s
-    on e.clinic_id = s.clinic_id
-    and e.patient_id = s.patient_id
+    on e.patient_no = s.patient_no
     and e.instrument = s.instrument
     and e.time_window = s.time_window
 ),
 
--- What lies before a window that nobody was seen in. An observed window carries nothing forward.
-earlier as (
-  select
-    o.clinic_id,
-    o.patient_id,
-    o.instrument,
-    o.time_window,
-    max(s.study_day) as last_day,
+-- A window that nobody was seen in takes the last score before its end: ends and scores in one line of days.
+days as (
+  select d.patient_no, d.instrument, d.study_day, null as time_window, d.score,
+  from intermediate.int_outcome_day as d
+  union all
+  select o.patient_no, o.instrument, o.window_end_day as study_day, o.time_window, null as score,
   from observed as o
-  inner join intermediate.int_score as s
-    on o.clinic_id = s.clinic_id and o.patient_id = s.patient_id and o.instrument = s.instrument
-  where o.window_score is null and s.can_be_outcome and s.course_day > 0 and s.study_day <= o.window_end_day
-  group by o.clinic_id, o.patient_id, o.instrument, o.time_window
+  where o.window_score is null
 ),
 
-earlier_score as (
+-- nulls first: a score on the very day on which a window ends is still in it.
+last_scores as (
   select
-    l.clinic_id,
-    l.patient_id,
-    l.instrument,
-    l.time_window,
-    avg(s.score)::decimal(14, 8) as score,
-  from earlier as l
-  inner join intermediate.int_score as s
-    on l.clinic_id = s.clinic_id
-    and l.patient_id = s.patient_id
-    and l.instrument = s.instrument
-    and l.last_day = s.study_day
-  where s.can_be_outcome
-  group by l.clinic_id, l.patient_id, l.instrument, l.time_window
+    d.patient_no,
+    d.instrument,
+    d.time_window,
+    last_value(d.score ignore nulls) over (
+      partition by d.patient_no, d.instrument order by d.study_day, d.time_window nulls first
+      rows between unbounded preceding and current row
+    ) as score,
+  from days as d
 ),
 
 carried as (
   select o.*, coalesce(o.window_score, l.score, o.baseline_score) as carried_score,
   from observed as o
-  left join earlier_score as l
-    on o.clinic_id = l.clinic_id
-    and o.patient_id = l.patient_id
-    and o.instrument = l.instrument
-    and o.time_window = l.time_window
+  left join last_scores as l
+    on o.patient_no = l.patient_no and o.instrument = l.instrument and o.time_window = l.time_window
 )
 
 select
-  c.clinic_id,
-  c.patient_id,
+  c.patient_no,
   c.instrument,
   c.time_window,
-  c.indication_code,
-  c.route_code,
   c.data_cut_day >= c.window_end_day as is_mature,
   c.baseline_score,
   c.window_score,

@@ -28,9 +28,9 @@ MODEL (
 );
 
 select
-  r.indication_code,
-  r.clinic_id,
-  r.route_code,
+  c.indication_code,
+  c.clinic_id,
+  c.route_code,
   r.instrument,
   r.time_window,
   count(*) as n_eligible,
@@ -44,5 +44,7 @@ select
   sum(case when r.is_remission_carried then 1 else 0 end)::bigint as n_remission_carried,
   sum(case when r.is_deterioration_carried then 1 else 0 end)::bigint as n_deterioration_carried,
 from intermediate.int_response as r
+inner join intermediate.int_cohort as c
+  on r.patient_no = c.patient_no
 where r.is_mature
-group by r.indication_code, r.clinic_id, r.route_code, r.instrument, r.time_window
+group by c.indication_code, c.clinic_id, c.route_code, r.instrument, r.time_window

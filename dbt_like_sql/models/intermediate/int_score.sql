@@ -1,10 +1,9 @@
 MODEL (
   name intermediate.int_score,
-  kind FULL,
+  kind VIEW,
   description 'Valid scores of treated patients up to their data cut: the total as sent, or completed from the items answered.',
   column_descriptions (
-    clinic_id = 'The clinic.',
-    patient_id = 'The patient.',
+    patient_no = 'The patient, by the number of int_consented_patient.',
     assessment_id = 'The assessment.',
     instrument = 'The outcome instrument.',
     study_day = 'Day of the assessment; 0 is the first ketamine session of the patient.',
@@ -14,22 +13,17 @@ MODEL (
     can_be_baseline = 'Whether it was taken before, or away from, a dose.',
     can_be_outcome = 'Whether it was taken on a day without a session, or before the dose of that day.'
   ),
-  grain (clinic_id, assessment_id),
-  audits (
-    not_null(columns := (clinic_id, patient_id, assessment_id, instrument, study_day, course_day, score)),
-    unique_combination_of_columns(columns := (clinic_id, assessment_id))
-  )
+  grain (patient_no, assessment_id)
 );
 
 with session_days as (
-  select distinct s.clinic_id, s.patient_id, s.study_day,
+  select distinct s.patient_no, s.study_day,
   from intermediate.int_session as s
 ),
 
 scored as (
   select
-    a.clinic_id,
-    a.patient_id,
+    c.patient_no,
     a.assessment_id,
     a.instrument,
     a.study_day,
@@ -55,8 +49,7 @@ scored as (
 )
 
 select
-  s.clinic_id,
-  s.patient_id,
+  s.patient_no,
   s.assessment_id,
   s.instrument,
   s.study_day,
@@ -67,5 +60,5 @@ select
   d.study_day is null or s.timing_rel_dose = 'pre' as can_be_outcome,
 from scored as s
 left join session_days as d
-  on s.clinic_id = d.clinic_id and s.patient_id = d.patient_id and s.study_day = d.study_day
+  on s.patient_no = d.patient_no and s.study_day = d.study_day
 where s.score between s.min_score and s.max_score

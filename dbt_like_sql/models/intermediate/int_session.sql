@@ -3,8 +3,8 @@ MODEL (
   kind FULL,
   description 'Sessions of consented patients up to their data cut, with the phase derived from the days, not as reported.',
   column_descriptions (
+    patient_no = 'The patient, by the number of int_consented_patient.',
     clinic_id = 'The clinic.',
-    patient_id = 'The patient, through the course.',
     course_id = 'The course that the session belongs to.',
     session_id = 'The session.',
     session_no = 'Number of the session in its course, as the clinic counts.',
@@ -14,11 +14,12 @@ MODEL (
     indication_code = 'Diagnosis that the course is for, or unknown.',
     phase_derived = 'Induction until a gap of more than maintenance_gap_days within the course, maintenance after it; courses of maintenance or rescue are maintenance throughout.',
     ae_form_status = 'Whether adverse events were asked for (complete), only taken when offered, or not asked.',
-    dose_mg = 'Dose in mg, null when missing.'
+    dose_mg = 'Dose in mg, null when missing.',
+    session_kind_no = 'Number of its combination of route, diagnosis and status of the adverse-event form in this build.'
   ),
   grain (clinic_id, session_id),
   audits (
-    not_null(columns := (clinic_id, patient_id, course_id, session_id, study_day, phase_derived)),
+    not_null(columns := (patient_no, clinic_id, course_id, session_id, study_day, phase_derived, session_kind_no)),
     unique_combination_of_columns(columns := (clinic_id, session_id)),
     accepted_values(column := phase_derived, is_in := ('induction', 'maintenance'))
   )
@@ -26,8 +27,8 @@ MODEL (
 
 with sessions as (
   select
+    p.patient_no,
     s.clinic_id,
-    c.patient_id,
     s.course_id,
     s.session_id,
     s.session_no,
@@ -47,40 +48,55 @@ with sessions as (
   where s.study_day <= p.data_cut_day
 ),
 
+kinds as (
+  select
+    k.route_code,
+    k.indication_code,
+    k.ae_form_status,
+    row_number() over (order by k.route_code, k.indication_code, k.ae_form_status)::integer as session_kind_no,
+  from (
+    select distinct s.route_code, s.indication_code, s.ae_form_status
+    from sessions as s
+  ) as k
+),
+
 gaps as (
   select
-    s.*,
-    s.study_day - lag(s.study_day) over (
-      partition by s.clinic_id, s.course_id order by s.study_day, s.session_no, s.session_id
-    ) as days_since_previous,
+    s.patient_no,
+    s.course_id,
+    s.study_day,
+    s.study_day - lag(s.study_day) over (partition by s.patient_no, s.course_id order by s.study_day)
+      as days_since_previous,
   from sessions as s
 ),
 
 -- Once induction has ended it stays ended, so the first long gap decides for all later sessions of the course.
-counted as (
-  select
-    g.*,
-    sum(case when g.days_since_previous > @maintenance_gap_days then 1 else 0 end) over (
-      partition by g.clinic_id, g.course_id order by g.study_day, g.session_no, g.session_id
-      rows between unbounded preceding and current row
-    ) as n_long_gaps,
+maintenance as (
+  select g.patient_no, g.course_id, min(g.study_day) as start_day,
   from gaps as g
+  where g.days_since_previous > @maintenance_gap_days
+  group by g.patient_no, g.course_id
 )
 
 select
-  c.clinic_id,
-  c.patient_id,
-  c.course_id,
-  c.session_id,
-  c.session_no,
-  c.study_day,
-  c.course_intent,
-  c.route_code,
-  c.indication_code,
+  s.patient_no,
+  s.clinic_id,
+  s.course_id,
+  s.session_id,
+  s.session_no,
+  s.study_day,
+  s.course_intent,
+  s.route_code,
+  s.indication_code,
   case
-    when c.course_intent in ('maintenance', 'rescue') or c.n_long_gaps > 0 then 'maintenance'
+    when s.course_intent in ('maintenance', 'rescue') or s.study_day >= m.start_day then 'maintenance'
     else 'induction'
   end as phase_derived,
-  c.ae_form_status,
-  c.dose_mg,
-from counted as c
+  s.ae_form_status,
+  s.dose_mg,
+  k.session_kind_no,
+from sessions as s
+left join kinds as k
+  on s.route_code = k.route_code and s.indication_code = k.indication_code and s.ae_form_status = k.ae_form_status
+left join maintenance as m
+  on s.patient_no = m.patient_no and s.course_id = m.course_id
