@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from registry_pipeline.lake.atomic import empty_directory, replacing, write_text
 from registry_pipeline.release.releases import MANIFEST, Release, published, read_manifest
-from registry_pipeline.withdrawal.belongings import Belongings, literal
+from registry_pipeline.withdrawal.belongings import PATIENT_ID, Belongings, literal
 
 if TYPE_CHECKING:
     from registry_pipeline.lake.paths import Home
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FILE = "restricted.duckdb"
 _OLD, _NEW = "published", "restricted"
 """What the files are attached as. Views in a database may carry its name, which is that of its file."""
+_NUMBER, _NUMBERED = "patient_no", "int_consented_patient"
+"""How intermediate tables name patients, and the one that says whose number it is."""
 
 
 def count_in_releases(home: "Home", belongings: Belongings) -> dict[str, dict[str, int]]:
@@ -91,7 +93,13 @@ def _tables(belongings: Belongings) -> Iterator[tuple[str, str | None]]:
         """,
         {"database": _OLD},
     ).fetchall()
+    numbers: list[str] = next((columns for _, table, columns in rows if table == _NUMBERED), [])
     for schema, table, columns in rows:
+        if _NUMBER in columns and PATIENT_ID not in columns:
+            own = belongings.condition(numbers)
+            numbered = f"select r.{_NUMBER} from {_OLD}.intermediate.{_NUMBERED} as r where {own}"
+            yield f'{schema}."{table}"', f"(r.{_NUMBER} in ({numbered}))"
+            continue
         contract = table.removeprefix("stg_") if schema == "staging" else None
         yield f'{schema}."{table}"', belongings.condition(columns, contract)
 

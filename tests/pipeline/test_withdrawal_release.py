@@ -45,9 +45,14 @@ def released(tmp_path_factory: pytest.TempPathFactory, clinic: Deliveries) -> Pa
             connection.execute(f"create table staging.stg_{table} as from read_parquet('{source}')")
         connection.execute(
             """
+            create table intermediate.int_consented_patient as
+              select row_number() over (order by patient_id) as patient_no, clinic_id, patient_id
+              from staging.stg_patient;
             create table intermediate.int_session as
-              select s.clinic_id, s.session_id, c.patient_id from staging.stg_session s join staging.stg_course c
-              using (clinic_id, course_id);
+              select p.patient_no, s.session_id
+              from staging.stg_session s
+              join staging.stg_course c using (clinic_id, course_id)
+              join intermediate.int_consented_patient p using (clinic_id, patient_id);
             create table intermediate.int_event as select clinic_id, session_id, 1 as n from staging.stg_session;
             create table intermediate.int_count as select 'C001' as clinic_id, 25 as n_patients;
             create table marts.response_rates as select 'all' as level, 25 as denominator;
