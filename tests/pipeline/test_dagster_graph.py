@@ -22,7 +22,14 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.slow
 
 SNAPSHOT = Path(__file__).with_name("dagster_graph.json")
-MARTS = ("response_rates", "adverse_event_frequencies", "durability_of_relief", "durability_curves")
+MARTS = (
+    "response_rates",
+    "adverse_event_frequencies",
+    "durability_of_relief",
+    "durability_curves",
+    "clinic_variation",
+    "clinic_funnel",
+)
 TABLES = sorted(table.name for table in load_contracts(Settings()).tables.values() if table.is_delivered)
 
 
