@@ -178,15 +178,15 @@ def reporting(file: Path, problems: list[RegistryError]) -> Iterator[None]:
     """Collect what goes wrong with one file, so that the others go on; only a full disk stops them all."""
     try:
         yield
-    except StorageError:
+    except (StorageError, KeyboardInterrupt, SystemExit):
         raise
     except RegistryError as problem:
         problems.append(problem)
-    except Exception as error:  # noqa: BLE001 - whatever one file does to us, the other clinics go on
+    except BaseException as error:  # noqa: BLE001 - whatever one file does to us, the others go on; a panic is no Exception
         problems.append(_fault(file, error))
 
 
-def _fault(file: Path, error: Exception) -> RegistryError:
+def _fault(file: Path, error: BaseException) -> RegistryError:
     """Return what is said of a fault of ours that one file brought to light."""
     return RegistryError(
         f"The delivery could not be taken because of a fault in the registry ({redacted_summary(error)}).",

@@ -27,10 +27,16 @@ class Spread(NamedTuple):
 
 
 def binomial_limits(rate: float, denominator: ArrayLike, tail: float) -> Interval:
-    """Return interpolated exact binomial limits around a rate, with probability `tail` beyond each."""
+    """Return interpolated exact binomial limits around a rate, with probability `tail` beyond each.
+
+    Where everybody or nobody meets the definition both limits are the rate itself: chance moves nothing there.
+    """
     from scipy.stats import binom  # noqa: PLC0415 - scipy costs start-up time that only a build may spend
 
     n = np.asarray(denominator, dtype=np.int64)
+    if rate in {0.0, 1.0}:
+        flat = np.full(n.shape, rate)
+        return Interval(flat, flat)
 
     def limit(probability: float) -> Floats:
         r = binom.ppf(probability, n, rate)

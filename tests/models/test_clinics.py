@@ -83,3 +83,10 @@ def test_other_breakdowns_and_imputed_estimands_are_not_pooled(warehouse: Wareho
     assert built(warehouse, (20, 40), estimand="locf")(f"select * from {VARIATION}") == []
     assert built(warehouse, (20, 40), dimension="route")(f"select * from {VARIATION}") == []
     assert built(warehouse, (0, 0))(f"select * from {VARIATION}") == []
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_where_all_clinics_are_flat_the_limits_are_the_rate(warehouse: Warehouse, share: int) -> None:
+    query = built(warehouse, *[(share * n, n) for n in (2, 12, 40)])
+    rows = query(f"select registry_rate, low_95, high_95, low_998, high_998 from {FUNNEL}")
+    assert [set(row.values()) for row in rows] == [{share}] * 3

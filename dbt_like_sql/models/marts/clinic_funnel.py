@@ -15,7 +15,6 @@ GRAIN = [*KEYS, "level"]
 RULES = (
     "numerator <= denominator",
     "low_998 <= low_95 and high_95 <= high_998",
-    "low_95 <= registry_rate and registry_rate <= high_95",
 )
 CLINICS = """
 select r.indication, r.instrument, r.time_window, r.definition, r.estimand, r.level, r.numerator, r.denominator

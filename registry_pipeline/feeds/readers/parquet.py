@@ -72,6 +72,8 @@ def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[RawBatch]:
     row = 1
     with _refusing_damage(), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS):
+            # Text that is no text in a damaged file would take polars down.
+            batch.validate(full=True)
             raw = pl.DataFrame(pl.from_arrow(batch.rename_columns(list(columns))))
             numbers = pl.int_range(row, row + raw.height, dtype=pl.Int64, eager=True).alias(LINE)
             yield _as_text(raw.with_columns(cs.float().fill_nan(None)), numbers)
