@@ -172,3 +172,13 @@ def test_what_is_no_workbook_is_refused_without_its_content(workbook: Path, cont
     with pytest.raises(DeliveryRefusedError) as refusal:
         open_excel(workbook, ["A"], [])
     assert "CANARY" not in str(refusal.value)
+
+
+def test_a_parquet_file_whose_text_is_no_text_is_refused(tmp_path: Path) -> None:
+    offsets = pa.array([0, 2, 4], pa.int32()).buffers()[1]
+    text = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"ok\xff\xfe"))
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"course_id": text}), file)
+
+    with pytest.raises(DeliveryRefusedError, match="damaged or cut off"):
+        list(open_parquet(file).batches())
