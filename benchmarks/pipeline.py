@@ -61,21 +61,37 @@ def _import(*names: str) -> None:
         importlib.import_module(name)
 
 
-def _prepare(home: Path, data: Path) -> None:
-    """Make a fresh home over the simulated landing folder, which stays where it is."""
+def _prepare(home: Path, data: Path, *, is_damaged: bool) -> None:
+    """Make a fresh home over the simulated landing folder, which stays where it is, or over a damaged copy of it."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    for name in ("landing", "feeds"):
-        (home / name).symlink_to(data / name)
+    (home / "feeds").symlink_to(data / "feeds")
+    if not is_damaged:
+        (home / "landing").symlink_to(data / "landing")
+        return
+    for file in (data / "landing").rglob("*.csv"):
+        copy = home / file.relative_to(data)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as clean, copy.open("wb") as damaged:
+            damaged.writelines(_damaged(line, number) for number, line in enumerate(clean))
+
+
+def _damaged(line: bytes, number: int) -> bytes:
+    """Return one line in a hundred with a stray quote, a surplus delimiter, or cut short."""
+    if number % 100 or number == 0:
+        return line
+    middle = len(line) // 2
+    return (line[:middle] + b'"' + line[middle:], b"," + line, line[:middle] + b"\n")[number // 100 % 3]
 
 
 def main() -> None:
     """Run one stage."""
     parser = worker_arguments(__doc__)
     parser.add_argument("--stage", choices=list(STAGES), required=True)
+    parser.add_argument("--damaged", action="store_true", help="Spoil one line in a hundred first.")
     arguments = parser.parse_args()
     if arguments.stage == "ingest":
-        _prepare(arguments.out, read_data(arguments.data).folder)
+        _prepare(arguments.out, read_data(arguments.data).folder, is_damaged=arguments.damaged)
     # The files are whole: waiting for them to settle is not work.
     settings = Settings(home=arguments.out, threads=arguments.threads, settle_seconds=0)
     clock = Clock()

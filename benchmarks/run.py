@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _PARTS = {
     "floor": ("floor", "floor"),
     "ingest": ("pipeline", "home", "--stage", "ingest"),
+    "ingest_damaged": ("pipeline", "damaged", "--stage", "ingest", "--damaged"),
     "build": ("pipeline", "home", "--stage", "build"),
     "release": ("pipeline", "home", "--stage", "release"),
     "peer": ("peer", "peer", "--text", "arrow"),
