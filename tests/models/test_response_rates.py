@@ -135,12 +135,10 @@ def test_the_carried_score_is_the_windows_else_the_last_before_it_else_the_basel
     ]
 
 
-def _count(stratum: tuple[str, str, str], eligible: int, observed: int, response: int) -> dict[str, Any]:
+def _count(kind_no: int, eligible: int, observed: int, response: int) -> dict[str, Any]:
     others = {f"n_{name}": 0 for name in ("substantial", "remission", "deterioration")}
     return {
-        "indication_code": stratum[0],
-        "clinic_id": stratum[1],
-        "route_code": stratum[2],
+        "patient_kind_no": kind_no,
         "instrument": "phq9",
         "time_window": "wk4",
         "n_eligible": eligible,
@@ -152,16 +150,18 @@ def _count(stratum: tuple[str, str, str], eligible: int, observed: int, response
     }
 
 
-COUNTS = [
-    _count(("mdd", "C001", "iv"), 20, 16, 8),
-    _count(("mdd", "C002", "im"), 5, 3, 1),
-    _count(("ptsd", "C001", "iv"), 2, 0, 0),
-]
+COUNTS = [_count(1, 20, 16, 8), _count(2, 5, 3, 1), _count(3, 2, 0, 0)]
 
 
 @pytest.fixture
 def rates(warehouse: Warehouse) -> Query:
-    return warehouse({"intermediate.int_response_counts": COUNTS}, "marts.response_rates")
+    patients = [
+        _patient(1),
+        _patient(2, clinic_id="C002", route_code="im"),
+        _patient(3, indication_code="ptsd"),
+    ]
+    given = {"intermediate.int_cohort": patients, "intermediate.int_response_counts": COUNTS}
+    return warehouse(given, "marts.response_rates")
 
 
 def _cell(rates: Query, estimand: str, *stratum: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ members as (
   inner join intermediate.int_ae_ascertainment as a
     on k.ae_form_status = a.ae_form_status
   inner join reference.strata as d
-    on not d.has_indication and d.dimension <> 'clinic'
+    on d.is_of_sessions and d.dimension <> 'clinic'
 )
 
 select

@@ -83,7 +83,7 @@ exposure as (
     sum(x.risk_days) as risk_days,
   from exposure_by_clinic as x
   inner join reference.strata as d
-    on not d.has_indication and x.dimension = case d.dimension when 'clinic' then 'overall' else d.dimension end
+    on d.is_of_sessions and x.dimension = case d.dimension when 'clinic' then 'overall' else d.dimension end
   group by d.dimension, case d.dimension when 'clinic' then x.clinic_id else x.level end, x.ascertainment
 ),
 
@@ -100,7 +100,7 @@ counts as (
     sum(t.days_after_event) as days_after_event,
   from terms_by_clinic as t
   inner join reference.strata as d
-    on not d.has_indication and t.dimension = case d.dimension when 'clinic' then 'overall' else d.dimension end
+    on d.is_of_sessions and t.dimension = case d.dimension when 'clinic' then 'overall' else d.dimension end
   group by d.dimension, case d.dimension when 'clinic' then t.clinic_id else t.level end, t.ascertainment, t.ae_term
 ),
 

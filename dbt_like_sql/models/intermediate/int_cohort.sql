@@ -9,6 +9,10 @@ MODEL (
     course_id = 'The first induction course that has a session.',
     indication_code = 'Diagnosis that the course is for, or unknown.',
     route_code = 'Route of the first session of the course.',
+    setting_code = 'Where that session took place.',
+    place_code = 'home or on_site, of that session.',
+    hour_band = 'Time of day of that session.',
+    dose_band = 'Dose by body weight of that session.',
     course_start_day = 'Start day of the course; windows count from it.',
     last_induction_day = 'Day of the last session of the course that is still induction.',
     data_cut_day = 'The last study day whose data may be used.'
@@ -27,6 +31,10 @@ with ranked as (
     s.course_id,
     s.indication_code,
     s.route_code,
+    s.setting_code,
+    s.place_code,
+    s.hour_band,
+    s.dose_band,
     c.start_day as course_start_day,
     row_number() over (
       partition by s.patient_no order by s.study_day, c.course_no, s.course_id, s.session_no, s.session_id
@@ -38,7 +46,16 @@ with ranked as (
 ),
 
 first_session as (
-  select r.patient_no, r.course_id, r.indication_code, r.route_code, r.course_start_day,
+  select
+    r.patient_no,
+    r.course_id,
+    r.indication_code,
+    r.route_code,
+    r.setting_code,
+    r.place_code,
+    r.hour_band,
+    r.dose_band,
+    r.course_start_day,
   from ranked as r
   where r.position = 1
 ),
@@ -57,6 +74,10 @@ select
   f.course_id,
   f.indication_code,
   f.route_code,
+  f.setting_code,
+  f.place_code,
+  f.hour_band,
+  f.dose_band,
   f.course_start_day,
   e.last_induction_day,
   p.data_cut_day,

@@ -8,7 +8,9 @@ MODEL (
     patient_id = 'The patient, by the random id that the clinic minted.',
     data_cut_day = 'The last study day whose data may be used: the data cut, or the day before a withdrawal for the future.',
     sex = 'Sex as recorded.',
-    age_band = 'Age band at entry.'
+    age_band = 'Age band at entry.',
+    weight_kg = 'Body weight as recorded, in kg.',
+    age_group = 'under_46, 46_and_over or unknown: the split that five- or ten-year bands cannot give.'
   ),
   grain (clinic_id, patient_id),
   audits (
@@ -31,6 +33,12 @@ select
   end::integer as data_cut_day,
   p.sex,
   p.age_band,
+  p.weight_kg,
+  case
+    when coalesce(p.age_ge_46, p.age_years >= 46) then '46_and_over'
+    when not coalesce(p.age_ge_46, p.age_years >= 46) then 'under_46'
+    else 'unknown'
+  end as age_group,
 from staging.stg_patient as p
 left join latest_state as l
   on p.clinic_id = l.clinic_id and p.patient_id = l.patient_id

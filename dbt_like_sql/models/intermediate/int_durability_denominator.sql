@@ -5,8 +5,8 @@ MODEL (
   column_descriptions (
     indication = 'all, or the diagnosis that the course was for.',
     instrument = 'The outcome instrument.',
-    dimension = 'overall, clinic, route or indication.',
-    level = 'all, the clinic, the route or the diagnosis.',
+    dimension = 'overall, clinic, indication, route, setting, place, hour, dose, cumulative_dose, age_group, psychotherapy or rehabilitation.',
+    level = 'The level of that dimension; all when it is overall.',
     n_treated = 'Treated patients with an eligible baseline on the instrument.',
     n_assessed = 'Of these, assessed within 14 days after the last induction session.',
     n_responders = 'Of these, in response at the first such assessment.'
@@ -21,17 +21,15 @@ MODEL (
 
 with counts as (
   select
-    c.indication_code,
-    c.clinic_id,
-    c.route_code,
+    k.patient_kind_no,
     p.instrument,
     count(*) as n_treated,
     sum(case when p.is_assessed then 1 else 0 end) as n_assessed,
     sum(case when p.is_evaluable then 1 else 0 end) as n_responders,
   from intermediate.int_durability_patient as p
-  inner join intermediate.int_cohort as c
-    on p.patient_no = c.patient_no
-  group by c.indication_code, c.clinic_id, c.route_code, p.instrument
+  inner join intermediate.int_patient_kind as k
+    on p.patient_no = k.patient_no
+  group by k.patient_kind_no, p.instrument
 ),
 
 strata as (

@@ -6,8 +6,8 @@ MODEL (
     indication = 'all, or the diagnosis that the course was for.',
     instrument = 'The outcome instrument.',
     estimand = 'What retreatment means: censor_at_retreatment, composite (it counts as loss) or competing.',
-    dimension = 'overall, clinic, route or indication.',
-    level = 'all, the clinic, the route or the diagnosis.',
+    dimension = 'overall, clinic, indication, route, setting, place, hour, dose, cumulative_dose, age_group, psychotherapy or rehabilitation.',
+    level = 'The level of that dimension; all when it is overall.',
     time_days = 'Days since the last induction session.',
     n_event = 'Patients with the event of interest on the day.',
     n_competing = 'Patients with a competing event on the day; only in competing.',
@@ -28,9 +28,7 @@ with readings as (
 
 estimands as (
   select
-    c.indication_code,
-    c.clinic_id,
-    c.route_code,
+    k.patient_kind_no,
     p.instrument,
     r.estimand,
     case r.estimand
@@ -44,17 +42,15 @@ estimands as (
       else p.censored_status
     end as status,
   from intermediate.int_durability_patient as p
-  inner join intermediate.int_cohort as c
-    on p.patient_no = c.patient_no
+  inner join intermediate.int_patient_kind as k
+    on p.patient_no = k.patient_no
   cross join readings as r
   where p.is_evaluable
 ),
 
 counts as (
   select
-    e.indication_code,
-    e.clinic_id,
-    e.route_code,
+    e.patient_kind_no,
     e.instrument,
     e.estimand,
     e.time_days,
@@ -62,7 +58,7 @@ counts as (
     sum(case when e.status > 1 then 1 else 0 end) as n_competing,
     sum(case when e.status = 0 then 1 else 0 end) as n_censored,
   from estimands as e
-  group by e.indication_code, e.clinic_id, e.route_code, e.instrument, e.estimand, e.time_days
+  group by e.patient_kind_no, e.instrument, e.estimand, e.time_days
 ),
 
 strata as (

@@ -50,8 +50,11 @@ KEY_COLUMNS = [exp.column(name) for name in KEYS]
         "indication": "all, or the diagnosis that the course was for.",
         "instrument": "The outcome instrument.",
         "estimand": "What retreatment means: censor_at_retreatment, composite or competing.",
-        "dimension": "overall, clinic, route or indication.",
-        "level": "all, the clinic, the route or the diagnosis.",
+        "dimension": (
+            "overall, clinic, indication, route, setting, place, hour, dose, cumula"
+            "tive_dose, age_group, psychotherapy or rehabilitation."
+        ),
+        "level": "The level of that dimension; all when it is overall.",
         "numerator": "Patients with the event of interest during follow-up.",
         "rate": "Probability of the event by landmark_day.",
         "ci_low": "Lower 95 % limit of rate.",

@@ -1,11 +1,9 @@
 MODEL (
   name intermediate.int_response_counts,
   kind FULL,
-  description 'Eligible patients of mature windows, counted by indication, clinic, route, instrument and window, before strata are made of them.',
+  description 'Eligible patients of mature windows, counted by kind, instrument and window, before strata are made of them.',
   column_descriptions (
-    indication_code = 'Diagnosis that the course is for.',
-    clinic_id = 'The clinic.',
-    route_code = 'Route of the first session of the course.',
+    patient_kind_no = 'The kind of patient, by the number of int_patient_kind.',
     instrument = 'The outcome instrument.',
     time_window = 'The window.',
     n_eligible = 'Eligible patients whose window is mature.',
@@ -19,18 +17,16 @@ MODEL (
     n_remission_carried = 'Eligible patients in remission by their carried score.',
     n_deterioration_carried = 'Eligible patients who deteriorated by their carried score.'
   ),
-  grain (indication_code, clinic_id, route_code, instrument, time_window),
+  grain (patient_kind_no, instrument, time_window),
   audits (
-    not_null(columns := (indication_code, clinic_id, route_code, instrument, time_window, n_eligible, n_observed)),
-    unique_combination_of_columns(columns := (indication_code, clinic_id, route_code, instrument, time_window)),
+    not_null(columns := (patient_kind_no, instrument, time_window, n_eligible, n_observed)),
+    unique_combination_of_columns(columns := (patient_kind_no, instrument, time_window)),
     forall(criteria := (n_observed <= n_eligible, n_response <= n_observed, n_response <= n_response_carried))
   )
 );
 
 select
-  c.indication_code,
-  c.clinic_id,
-  c.route_code,
+  k.patient_kind_no,
   r.instrument,
   r.time_window,
   count(*) as n_eligible,
@@ -44,7 +40,7 @@ select
   sum(case when r.is_remission_carried then 1 else 0 end)::bigint as n_remission_carried,
   sum(case when r.is_deterioration_carried then 1 else 0 end)::bigint as n_deterioration_carried,
 from intermediate.int_response as r
-inner join intermediate.int_cohort as c
-  on r.patient_no = c.patient_no
+inner join intermediate.int_patient_kind as k
+  on r.patient_no = k.patient_no
 where r.is_mature
-group by c.indication_code, c.clinic_id, c.route_code, r.instrument, r.time_window
+group by k.patient_kind_no, r.instrument, r.time_window

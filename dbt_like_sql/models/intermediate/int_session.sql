@@ -11,11 +11,17 @@ MODEL (
     study_day = 'Day of the session; 0 is the first ketamine session of the patient.',
     course_intent = 'Intent of the course: induction, maintenance, rescue or palliative.',
     route_code = 'Route of the dose.',
+    setting_code = 'Where it took place, as recorded.',
+    place_code = 'home or on_site.',
+    hour_band = 'Time of day, as recorded.',
+    dose_band = 'Dose by body weight: under_0_3, 0_3_to_0_6, 0_6_to_1 or 1_and_over mg/kg; unknown without dose or weight.',
+    session_band = 'first, second_to_sixth or later session of the patient in the registry.',
+    premedication = 'Benzodiazepine or alpha-2 agonist before the dose: none, benzodiazepine, alpha2 or both; not_reported by clinics that send no co-medication.',
     indication_code = 'Diagnosis that the course is for, or unknown.',
     phase_derived = 'Induction until a gap of more than maintenance_gap_days within the course, maintenance after it; courses of maintenance or rescue are maintenance throughout.',
     ae_form_status = 'Whether adverse events were asked for (complete), only taken when offered, or not asked.',
     dose_mg = 'Dose in mg, null when missing.',
-    session_kind_no = 'Number of its combination of route, diagnosis and status of the adverse-event form in this build.'
+    session_kind_no = 'Number of its combination of what sessions are counted by, from route to premedication, in this build.'
   ),
   grain (clinic_id, session_id),
   audits (
@@ -25,7 +31,24 @@ MODEL (
   )
 );
 
-with sessions as (
+with premedicated as (
+  select
+    m.clinic_id,
+    m.session_id,
+    max(case when m.drug_class = 'benzodiazepine' then 1 else 0 end) = 1 as has_benzodiazepine,
+    max(case when m.drug_class = 'alpha2' then 1 else 0 end) = 1 as has_alpha2,
+  from staging.stg_session_comed as m
+  where m.timing = 'pre' and m.drug_class in ('benzodiazepine', 'alpha2')
+  group by m.clinic_id, m.session_id
+),
+
+-- A clinic that sends no co-medication at all has not said that there was none.
+reporting as (
+  select distinct m.clinic_id,
+  from staging.stg_session_comed as m
+),
+
+sessions as (
   select
     p.patient_no,
     s.clinic_id,
@@ -38,6 +61,22 @@ with sessions as (
     coalesce(d.dx_code, 'unknown') as indication_code,
     s.ae_form_status,
     s.dose_mg,
+    coalesce(s.setting, 'unknown') as setting_code,
+    case
+      when s.setting in ('home_supervised', 'home_telehealth') then 'home'
+      when s.setting is not null then 'on_site'
+      else 'unknown'
+    end as place_code,
+    coalesce(s.local_hour_band, 'unknown') as hour_band,
+    coalesce(s.dose_mg_per_kg, s.dose_mg / p.weight_kg)::decimal(14, 8) as dose_mg_per_kg,
+    row_number() over (partition by p.patient_no order by s.study_day, s.session_no, s.session_id) as position,
+    case
+      when r.clinic_id is null then 'not_reported'
+      when m.has_benzodiazepine and m.has_alpha2 then 'both'
+      when m.has_benzodiazepine then 'benzodiazepine'
+      when m.has_alpha2 then 'alpha2'
+      else 'none'
+    end as premedication,
   from staging.stg_session as s
   inner join staging.stg_course as c
     on s.clinic_id = c.clinic_id and s.course_id = c.course_id
@@ -45,19 +84,11 @@ with sessions as (
     on c.clinic_id = p.clinic_id and c.patient_id = p.patient_id
   left join staging.stg_diagnosis as d
     on c.clinic_id = d.clinic_id and c.patient_id = d.patient_id and c.target_dx_seq = d.dx_seq
+  left join premedicated as m
+    on s.clinic_id = m.clinic_id and s.session_id = m.session_id
+  left join reporting as r
+    on s.clinic_id = r.clinic_id
   where s.study_day <= p.data_cut_day
-),
-
-kinds as (
-  select
-    k.route_code,
-    k.indication_code,
-    k.ae_form_status,
-    row_number() over (order by k.route_code, k.indication_code, k.ae_form_status)::integer as session_kind_no,
-  from (
-    select distinct s.route_code, s.indication_code, s.ae_form_status
-    from sessions as s
-  ) as k
 ),
 
 gaps as (
@@ -76,27 +107,108 @@ maintenance as (
   from gaps as g
   where g.days_since_previous > @maintenance_gap_days
   group by g.patient_no, g.course_id
+),
+
+traits as (
+  select
+    s.patient_no,
+    s.clinic_id,
+    s.course_id,
+    s.session_id,
+    s.session_no,
+    s.study_day,
+    s.course_intent,
+    case
+      when s.course_intent in ('maintenance', 'rescue') or s.study_day >= m.start_day then 'maintenance'
+      else 'induction'
+    end as phase_derived,
+    s.route_code,
+    s.indication_code,
+    s.ae_form_status,
+    s.setting_code,
+    s.place_code,
+    s.hour_band,
+    case
+      when s.dose_mg_per_kg is null then 'unknown'
+      when s.dose_mg_per_kg < 0.3 then 'under_0_3'
+      when s.dose_mg_per_kg < 0.6 then '0_3_to_0_6'
+      when s.dose_mg_per_kg < 1 then '0_6_to_1'
+      else '1_and_over'
+    end as dose_band,
+    case when s.position = 1 then 'first' when s.position <= 6 then 'second_to_sixth' else 'later' end as session_band,
+    s.premedication,
+    s.dose_mg,
+  from sessions as s
+  left join maintenance as m
+    on s.patient_no = m.patient_no and s.course_id = m.course_id
+),
+
+kinds as (
+  select
+    k.route_code,
+    k.indication_code,
+    k.ae_form_status,
+    k.setting_code,
+    k.place_code,
+    k.hour_band,
+    k.dose_band,
+    k.session_band,
+    k.premedication,
+    row_number() over (
+      order by
+        k.route_code,
+        k.indication_code,
+        k.ae_form_status,
+        k.setting_code,
+        k.place_code,
+        k.hour_band,
+        k.dose_band,
+        k.session_band,
+        k.premedication
+    )::integer as session_kind_no,
+  from (
+    select distinct
+      t.route_code,
+      t.indication_code,
+      t.ae_form_status,
+      t.setting_code,
+      t.place_code,
+      t.hour_band,
+      t.dose_band,
+      t.session_band,
+      t.premedication
+    from traits as t
+  ) as k
 )
 
 select
-  s.patient_no,
-  s.clinic_id,
-  s.course_id,
-  s.session_id,
-  s.session_no,
-  s.study_day,
-  s.course_intent,
-  s.route_code,
-  s.indication_code,
-  case
-    when s.course_intent in ('maintenance', 'rescue') or s.study_day >= m.start_day then 'maintenance'
-    else 'induction'
-  end as phase_derived,
-  s.ae_form_status,
-  s.dose_mg,
+  t.patient_no,
+  t.clinic_id,
+  t.course_id,
+  t.session_id,
+  t.session_no,
+  t.study_day,
+  t.course_intent,
+  t.phase_derived,
+  t.route_code,
+  t.indication_code,
+  t.ae_form_status,
+  t.setting_code,
+  t.place_code,
+  t.hour_band,
+  t.dose_band,
+  t.session_band,
+  t.premedication,
+  t.dose_mg,
   k.session_kind_no,
-from sessions as s
+from traits as t
 left join kinds as k
-  on s.route_code = k.route_code and s.indication_code = k.indication_code and s.ae_form_status = k.ae_form_status
-left join maintenance as m
-  on s.patient_no = m.patient_no and s.course_id = m.course_id
+  on t.route_code = k.route_code
+  and t.indication_code = k.indication_code
+  and t.ae_form_status = k.ae_form_status
+  and t.setting_code = k.setting_code
+  and t.place_code = k.place_code
+  and t.hour_band = k.hour_band
+  and t.dose_band = k.dose_band
+  and t.session_band = k.session_band
+  and t.premedication = k.premedication

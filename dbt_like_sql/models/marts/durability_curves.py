@@ -53,8 +53,11 @@ def columns(*names: str) -> list[exp.Column]:
         "indication": "all, or the diagnosis that the course was for.",
         "instrument": "The outcome instrument that response is measured with.",
         "estimand": "What retreatment means: censor_at_retreatment, composite (it counts as loss) or competing.",
-        "dimension": "overall, clinic, route or indication.",
-        "level": "all, the clinic, the route or the diagnosis.",
+        "dimension": (
+            "overall, clinic, indication, route, setting, place, hour, dose, cumulative_dose, age_group, "
+            "psychotherapy or rehabilitation."
+        ),
+        "level": "The level of that dimension; all when it is overall.",
         "day": "Days since the last induction session, every seventh.",
         "survival": (
             "Probability of not having lost response by the day; in competing, one minus the cumulative incidence of "

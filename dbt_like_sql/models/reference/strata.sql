@@ -4,7 +4,9 @@ MODEL (
   description 'The strata every mart is published for: all indications or each one, by dimension.',
   column_descriptions (
     has_indication = 'Whether the stratum is within one indication; otherwise indication is all.',
-    dimension = 'What the levels of the stratum are: overall, clinic, route or indication.'
+    dimension = 'What the levels of the stratum are; overall has the one level all.',
+    is_of_patients = 'Whether patients are counted by it (response, durability).',
+    is_of_sessions = 'Whether sessions are counted by it (adverse events).'
   ),
   grain (has_indication, dimension),
   audits (unique_combination_of_columns(columns := (has_indication, dimension)))
@@ -13,12 +15,30 @@ MODEL (
 select
   s.has_indication::boolean as has_indication,
   s.dimension::varchar as dimension,
+  s.is_of_patients::boolean as is_of_patients,
+  s.is_of_sessions::boolean as is_of_sessions,
 from (values
-  (false, 'overall'),
-  (false, 'clinic'),
-  (false, 'route'),
-  (false, 'indication'),
-  (true, 'overall'),
-  (true, 'clinic'),
-  (true, 'route')
-) as s(has_indication, dimension)
+  (false, 'overall', true, true),
+  (false, 'clinic', true, true),
+  (false, 'route', true, true),
+  (false, 'indication', true, true),
+  (false, 'setting', true, false),
+  (false, 'place', true, false),
+  (false, 'hour', true, false),
+  (false, 'dose', true, false),
+  (false, 'cumulative_dose', true, false),
+  (false, 'age_group', true, false),
+  (false, 'psychotherapy', true, false),
+  (false, 'rehabilitation', true, false),
+  (true, 'overall', true, false),
+  (true, 'clinic', true, false),
+  (true, 'route', true, false),
+  (true, 'setting', true, false),
+  (true, 'place', true, false),
+  (true, 'hour', true, false),
+  (true, 'dose', true, false),
+  (true, 'cumulative_dose', true, false),
+  (true, 'age_group', true, false),
+  (true, 'psychotherapy', true, false),
+  (true, 'rehabilitation', true, false)
+) as s(has_indication, dimension, is_of_patients, is_of_sessions)
