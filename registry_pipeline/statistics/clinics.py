@@ -22,6 +22,12 @@ from registry_pipeline.statistics.pooling import (
 from registry_pipeline.statistics.rates import Floats, normal_quantile
 
 KEYS = ["indication", "instrument", "time_window", "definition", "estimand"]
+CLINICS = """
+select r.indication, r.instrument, r.time_window, r.definition, r.estimand, r.level, r.numerator, r.denominator
+from {rates} as r
+where r.dimension = 'clinic' and r.estimand in ('nri', 'observed') and r.denominator > 0
+"""
+"""The rates that clinics are compared by, from marts.response_rates."""
 
 LEAST_PATIENTS = 11
 """Clinics with fewer patients are pooled as one: alone they would say more about chance than about themselves."""

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp, parse_one
 from sqlmesh import ExecutionContext, model
 from sqlmesh.core.model import ModelKindName
 
 from registry_pipeline.statistics.durability import KEYS, LANDMARK_DAYS, summary_rows
+from registry_pipeline.warehouse.python_models import audits, fetch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +20,6 @@ LANDMARK_COLUMNS = {
         ("_ci_high", "Upper 95 % limit of the probability at"),
     )
 }
-
-# As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
-KEY_COLUMNS = [exp.column(name) for name in KEYS]
 
 
 @model(
@@ -68,8 +65,9 @@ KEY_COLUMNS = [exp.column(name) for name in KEYS]
     },
     grains=[f"({', '.join(KEYS)})"],
     depends_on=["intermediate.int_durability_life_table"],
-    audits=[("not_null", {"columns": KEY_COLUMNS}), ("unique_combination_of_columns", {"columns": KEY_COLUMNS})],
+    audits=audits(KEYS),
 )
 def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
-    life_table = context.resolve_table("intermediate.int_durability_life_table")
-    return summary_rows(context.fetchdf(parse_one(f"select * from {life_table}", dialect="duckdb")))
+    return summary_rows(
+        fetch(context, "select * from {life_table}", life_table="intermediate.int_durability_life_table")
+    )

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp, parse_one
 from sqlmesh import ExecutionContext, model
 from sqlmesh.core.model import ModelKindName
 
-from registry_pipeline.statistics.clinics import KEYS, funnel_rows
+from registry_pipeline.statistics.clinics import CLINICS, KEYS, funnel_rows
+from registry_pipeline.warehouse.python_models import audits, fetch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,16 +16,6 @@ RULES = (
     "numerator <= denominator",
     "low_998 <= low_95 and high_95 <= high_998",
 )
-CLINICS = """
-select r.indication, r.instrument, r.time_window, r.definition, r.estimand, r.level, r.numerator, r.denominator
-from {relation} as r
-where r.dimension = 'clinic' and r.estimand in ('nri', 'observed') and r.denominator > 0
-"""
-
-
-def columns(*names: str) -> list[exp.Column]:
-    # As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
-    return [exp.column(name) for name in names]
 
 
 @model(
@@ -90,13 +80,8 @@ def columns(*names: str) -> list[exp.Column]:
     },
     grains=[f"({', '.join(GRAIN)})"],
     depends_on=["marts.response_rates"],
-    audits=[
-        ("not_null", {"columns": columns(*GRAIN, "numerator", "denominator")}),
-        ("unique_combination_of_columns", {"columns": columns(*GRAIN)}),
-        ("forall", {"criteria": [parse_one(rule, dialect="duckdb") for rule in RULES]}),
-    ],
+    audits=audits(GRAIN, "numerator", "denominator", rules=RULES),
 )
 def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
-    relation = context.resolve_table("marts.response_rates")
-    rows = funnel_rows(context.fetchdf(parse_one(CLINICS.format(relation=relation), dialect="duckdb")))
+    rows = funnel_rows(fetch(context, CLINICS, rates="marts.response_rates"))
     return rows.assign(is_suppressed=False, suppression_reason=None)

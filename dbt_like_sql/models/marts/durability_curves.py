@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp, parse_one
 from sqlmesh import ExecutionContext, model
 from sqlmesh.core.model import ModelKindName
 
 from registry_pipeline.statistics.durability import KEYS, curve_rows
+from registry_pipeline.warehouse.python_models import audits, fetch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +18,6 @@ RULES = (
     "survival between 0 and 1",
     "ci_low <= survival and survival <= ci_high",
 )
-
-
-def columns(*names: str) -> list[exp.Column]:
-    # As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
-    return [exp.column(name) for name in names]
 
 
 @model(
@@ -74,13 +69,8 @@ def columns(*names: str) -> list[exp.Column]:
     },
     grains=[f"({', '.join(GRAIN)})"],
     depends_on=["intermediate.int_durability_life_table"],
-    audits=[
-        ("not_null", {"columns": columns(*GRAIN, "n_at_risk", "numerator", "denominator")}),
-        ("unique_combination_of_columns", {"columns": columns(*GRAIN)}),
-        ("forall", {"criteria": [parse_one(rule, dialect="duckdb") for rule in RULES]}),
-    ],
+    audits=audits(GRAIN, "n_at_risk", "numerator", "denominator", rules=RULES),
 )
 def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
-    life_table = context.resolve_table("intermediate.int_durability_life_table")
-    rows = curve_rows(context.fetchdf(parse_one(f"select * from {life_table}", dialect="duckdb")))
+    rows = curve_rows(fetch(context, "select * from {life_table}", life_table="intermediate.int_durability_life_table"))
     return rows.assign(is_suppressed=False, suppression_reason=None)

@@ -1,21 +1,16 @@
 """What a later record or delivery took the place of."""
 
-from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 from sqlmesh.core.model import ModelKindName
 
 from registry_pipeline.warehouse import superseded
 from registry_pipeline.warehouse.project import sources
+from registry_pipeline.warehouse.python_models import columns
 
 
 def entrypoint(evaluator: MacroEvaluator) -> str:
     return str(evaluator.blueprint_var("query"))
-
-
-def columns(*names: str) -> list[exp.Column]:
-    # As expressions: SQLMesh takes bare strings for text literals.
-    return [exp.column(name) for name in names]
 
 
 model(
