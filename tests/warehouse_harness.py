@@ -110,6 +110,8 @@ class Project:
         assert not unknown, f"{name} has no column {sorted(unknown)}"
         definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
         self.adapter.execute(f"create table {name} ({definition})")
+        if name in self.lake and "row_no" in columns:
+            rows = [{"row_no": row_no, **row} for row_no, row in enumerate(rows)]
         if rows:
             marks = ", ".join("?" * len(columns))
             values = [tuple(row.get(column) for column in columns) for row in rows]

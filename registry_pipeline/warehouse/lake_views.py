@@ -53,6 +53,7 @@ def lake_columns(table: TableContract) -> Columns:
         "line": "BIGINT",
         "is_retracted": "BOOLEAN",
         "delivery_order": "BIGINT",
+        "row_no": "BIGINT",
     }
 
 
@@ -146,20 +147,21 @@ def _live_files(home: Home, live: list[Receipt]) -> dict[str, list[Path]]:
 
 
 def _table_query(table: TableContract, files: list[Path]) -> str:
+    """Return the query of a table's live files, which are listed in the order of their deliveries."""
     columns = lake_columns(table)
     nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
     if not files:
         return f"select {nulls} where false"
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    own = ", ".join(f"cast(f.{name} as {kind}) as {name}" for name, kind in columns.items() if name != "delivery_order")
+    own = ", ".join(f"cast(f.{name} as {kind}) as {name}" for name, kind in columns.items())
     # Files of earlier versions may lack a column, so the columns of today come first, without rows. The path says
     # clinic_id too; the column in the file is the one to trust.
     return f"""
-    select {own}, d.delivery_order
+    select {own}
     from (
       select {nulls} where false
       union all by name
-      select * from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
+      select *, file_index as delivery_order, file_row_number as row_no
+      from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
     ) as f
-    inner join lake.delivery as d on f.clinic_id = d.clinic_id and f.delivery_id = d.delivery_id
     """

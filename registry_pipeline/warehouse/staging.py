@@ -12,13 +12,18 @@ clinical definitions.
 from collections.abc import Iterable, Iterator
 
 from registry_pipeline.contracts.model import Column, Rule, Severity, TableContract
-from registry_pipeline.warehouse.across import Joins, Tables, key_columns
+from registry_pipeline.warehouse.across import Joins, Tables
 
 CLINIC_COLUMN = Column("clinic_id", "VARCHAR", "The clinic that sent the row; keys are scoped by it.", "shared")
 PROVENANCE = (
     Column("delivery_id", "VARCHAR", "The delivery that the row came in (SHA-256 of the file).", "internal"),
     Column("line", "BIGINT", "The physical line (or sheet row) of the row in its file, from 1.", "internal"),
 )
+PLACE = (
+    Column("delivery_order", "BIGINT", "Which of the table's deliveries the row came in, in their order.", "internal"),
+    Column("row_no", "BIGINT", "Which row of that delivery it is.", "internal"),
+)
+"""Where a row lies in the lake: two whole numbers, which cost a fraction of its key when rows are left out."""
 REFUSED_BY = Column(
     "refused_by", "VARCHAR", "The cross-table rule that refuses the row, or null when it is accepted.", "internal"
 )
@@ -42,15 +47,32 @@ def current_columns(table: TableContract) -> tuple[Column, ...]:
     return (*contract_columns(table), *PROVENANCE, REFUSED_BY)
 
 
-def current_query(table: TableContract, tables: Tables) -> str:
-    """Return the query of `staging.cur_<table>`: the current row of each key and what refuses it, if anything does."""
+def refused_query(table: TableContract, tables: Tables) -> str:
+    """Return the query of `staging.ref_<table>`: the current rows that a pointer or a rule refuses, and which."""
     joins = Joins(table, tables, parents=_accepted, summarised=_as_sent, alias="c")
     refused_by = _refused_by(table, joins)
-    names = [column.name for column in (*contract_columns(table), *PROVENANCE)]
+    places = [column.name for column in PLACE]
+    names = [column.name for column in contract_columns(table)]
     return f"""
-    select {_typed(table)}, {refused_by} as refused_by
+    select {_columns("f", places)}, f.refused_by
+    from (
+      select {_columns("c", places)}, {refused_by} as refused_by
+      from ({_as_sent(table, [*names, *places])}) as c
+      {joins.sql()}
+    ) as f
+    where f.refused_by is not null
+    """
+
+
+def current_query(table: TableContract) -> str:
+    """Return the query of `staging.cur_<table>`: the current row of each key and what refuses it, if anything does."""
+    columns = (*contract_columns(table), *PROVENANCE)
+    typed = ", ".join(f"cast(c.{column.name} as {column.physical_type}) as {column.name}" for column in columns)
+    names = [column.name for column in (*columns, *PLACE)]
+    return f"""
+    select {typed}, r.refused_by
     from ({_as_sent(table, names)}) as c
-    {joins.sql()}
+    left join staging.ref_{table.name} as r on {_same_place("c", "r")}
     """
 
 
@@ -136,9 +158,8 @@ def _columns(alias: str, names: Iterable[str]) -> str:
     return ", ".join(f"{alias}.{name}" for name in names)
 
 
-def _typed(table: TableContract) -> str:
-    columns = (*contract_columns(table), *PROVENANCE)
-    return ", ".join(f"cast(c.{column.name} as {column.physical_type}) as {column.name}" for column in columns)
+def _same_place(one: str, other: str) -> str:
+    return " and ".join(f"{one}.{column.name} = {other}.{column.name}" for column in PLACE)
 
 
 def _of_severity(table: TableContract, severity: Severity) -> list[Rule]:
@@ -156,33 +177,16 @@ def _refused_by(table: TableContract, joins: Joins) -> str:
 
 
 def _as_sent(table: TableContract, names: Iterable[str]) -> str:
-    """Return the query of the current row of each key, accepted or not. A clinic that sent once needs no sort.
-
-    A key whose latest record says that it was entered in error has no current row.
-    """
-    source, names = f"lake.{table.name}", list(names)
-    keys = ", ".join(f"r.{name}" for name in key_columns(table))
+    """Return the query of the current row of each key, accepted or not."""
     return f"""
-    with resent as (
-      select l.clinic_id
-      from {source} as l
-      group by l.clinic_id
-      having min(l.delivery_order) <> max(l.delivery_order)
-    ), ranked as (
-      select {_columns("r", names)}, r.is_retracted,
-        row_number() over (partition by {keys} order by r.delivery_order desc, r.line desc) as recency
-      from {source} as r
-      inner join resent as s on r.clinic_id = s.clinic_id
-    ), sent_once as (
-      select {_columns("o", names)}
-      from {source} as o
-      left join resent as t on o.clinic_id = t.clinic_id
-      where t.clinic_id is null and o.is_retracted is not true
-    )
-    select {_columns("sent_once", names)} from sent_once
-    union all
-    select {_columns("ranked", names)} from ranked
-    where ranked.recency = 1 and ranked.is_retracted is not true
+    select {_columns("l", names)}
+    from lake.{table.name} as l
+    left join (
+      select s.delivery_order, s.row_no
+      from staging.superseded_row as s
+      where s.table_name = '{table.name}'
+    ) as o on {_same_place("l", "o")}
+    where o.row_no is null
     """
 
 

@@ -41,15 +41,14 @@ class Current:
         create_lake(self.connection, bench.settings.layout, contracts, feeds.by_clinic)
         self.connection.execute("create schema staging; create schema quality")
         tables = {name: contracts.tables[name] for name in _with_parents("course", contracts)}
-        for name in tables:
-            query = staging.current_query(contracts.tables[name], contracts.tables)
-            self.connection.execute(f"create table staging.cur_{name} as {query}")
-        for name, query in {
-            "delivery_adjustments": staging.adjustments_query(tables),
-            "superseded_records": superseded.records_query(tables),
-            "superseded_deliveries": superseded.deliveries_query(),
-        }.items():
-            self.connection.execute(f"create table quality.{name} as {query}")
+        self._make("staging.superseded_row", superseded.rows_query(tables))
+        for name, table in tables.items():
+            self._make(f"staging.ref_{name}", staging.refused_query(table, contracts.tables))
+            self._make(f"staging.cur_{name}", staging.current_query(table))
+        self._make("quality.delivery_adjustments", staging.adjustments_query(tables))
+
+    def _make(self, name: str, query: str) -> None:
+        self.connection.execute(f"create table {name} as {query}")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()
@@ -63,7 +62,7 @@ class Current:
         return self.rows(
             """
             select d.file_name, s.line, s.how, b.file_name, s.superseded_by_line
-            from quality.superseded_records as s
+            from staging.superseded_row as s
             inner join lake.delivery as d on s.clinic_id = d.clinic_id and s.delivery_id = d.delivery_id
             left join lake.delivery as b on s.clinic_id = b.clinic_id and s.superseded_by = b.delivery_id
             order by all
@@ -133,7 +132,7 @@ def test_a_row_that_the_newest_snapshot_lacks_is_no_longer_current_and_is_counte
     assert current.courses() == {"c2": "rescue"}
     assert current.n_superseded() == {"course_1.csv": 2, "course_2.csv": 0}
     first, second = read_receipts(bench.settings.layout)
-    assert current.rows("select delivery_id, superseded_by from quality.superseded_deliveries") == [
+    assert current.rows("select delivery_id, superseded_by from lake.delivery where superseded_by is not null") == [
         (first.delivery_id, second.delivery_id)
     ]
 

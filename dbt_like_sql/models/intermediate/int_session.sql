@@ -15,12 +15,14 @@ MODEL (
     place_code = 'home or on_site.',
     hour_band = 'Time of day, as recorded.',
     dose_band = 'Dose by body weight: under_0_3, 0_3_to_0_6, 0_6_to_1 or 1_and_over mg/kg; unknown without dose or weight.',
-    session_band = 'first, second_to_sixth or later session of the patient in the registry.',
+    session_band = 'first, second_to_sixth or later day with a session of the patient in the registry.',
     premedication = 'Benzodiazepine or alpha-2 agonist before the dose: none, benzodiazepine, alpha2 or both; not_reported by clinics that send no co-medication.',
     indication_code = 'Diagnosis that the course is for, or unknown.',
     phase_derived = 'Induction until a gap of more than maintenance_gap_days within the course, maintenance after it; courses of maintenance or rescue are maintenance throughout.',
     ae_form_status = 'Whether adverse events were asked for (complete), only taken when offered, or not asked.',
     dose_mg = 'Dose in mg, null when missing.',
+    dose_mg_per_kg = 'Dose by body weight in mg/kg, as sent or from dose and weight; null when neither is known.',
+    is_phase_as_reported = 'Whether the clinic called the session induction exactly when the days do; null when it gave no phase.',
     session_kind_no = 'Number of its combination of what sessions are counted by, from route to premedication, in this build.'
   ),
   grain (clinic_id, session_id),
@@ -60,6 +62,7 @@ sessions as (
     s.route as route_code,
     coalesce(d.dx_code, 'unknown') as indication_code,
     s.ae_form_status,
+    s.phase_reported,
     s.dose_mg,
     coalesce(s.setting, 'unknown') as setting_code,
     case
@@ -69,7 +72,6 @@ sessions as (
     end as place_code,
     coalesce(s.local_hour_band, 'unknown') as hour_band,
     coalesce(s.dose_mg_per_kg, s.dose_mg / p.weight_kg)::decimal(14, 8) as dose_mg_per_kg,
-    row_number() over (partition by p.patient_no order by s.study_day, s.session_no, s.session_id) as position,
     case
       when r.clinic_id is null then 'not_reported'
       when m.has_benzodiazepine and m.has_alpha2 then 'both'
@@ -91,22 +93,43 @@ sessions as (
   where s.study_day <= p.data_cut_day
 ),
 
-gaps as (
+-- Days apart from the rows they belong to: windows carry every column along, and these need three.
+days as (
+  select distinct p.patient_no, s.course_id, s.study_day,
+  from staging.stg_session as s
+  inner join staging.stg_course as c
+    on s.clinic_id = c.clinic_id and s.course_id = c.course_id
+  inner join intermediate.int_consented_patient as p
+    on c.clinic_id = p.clinic_id and c.patient_id = p.patient_id
+  where s.study_day <= p.data_cut_day
+),
+
+numbered as (
   select
-    s.patient_no,
-    s.course_id,
-    s.study_day,
-    s.study_day - lag(s.study_day) over (partition by s.patient_no, s.course_id order by s.study_day)
+    d.patient_no,
+    d.course_id,
+    d.study_day,
+    dense_rank() over (partition by d.patient_no order by d.study_day) as day_no,
+    d.study_day - lag(d.study_day) over (partition by d.patient_no, d.course_id order by d.study_day)
       as days_since_previous,
-  from sessions as s
+  from days as d
 ),
 
 -- Once induction has ended it stays ended, so the first long gap decides for all later sessions of the course.
 maintenance as (
-  select g.patient_no, g.course_id, min(g.study_day) as start_day,
-  from gaps as g
-  where g.days_since_previous > @maintenance_gap_days
-  group by g.patient_no, g.course_id
+  select n.patient_no, n.course_id, min(n.study_day) as start_day,
+  from numbered as n
+  where n.days_since_previous > @maintenance_gap_days
+  group by n.patient_no, n.course_id
+),
+
+bands as (
+  select
+    n.patient_no,
+    min(case when n.day_no = 2 then n.study_day end) as second_day,
+    min(case when n.day_no = 7 then n.study_day end) as seventh_day,
+  from numbered as n
+  group by n.patient_no
 ),
 
 traits as (
@@ -135,10 +158,18 @@ traits as (
       when s.dose_mg_per_kg < 1 then '0_6_to_1'
       else '1_and_over'
     end as dose_band,
-    case when s.position = 1 then 'first' when s.position <= 6 then 'second_to_sixth' else 'later' end as session_band,
+    case
+      when s.study_day >= b.seventh_day then 'later'
+      when s.study_day >= b.second_day then 'second_to_sixth'
+      else 'first'
+    end as session_band,
     s.premedication,
+    s.phase_reported,
     s.dose_mg,
+    s.dose_mg_per_kg,
   from sessions as s
+  inner join bands as b
+    on s.patient_no = b.patient_no
   left join maintenance as m
     on s.patient_no = m.patient_no and s.course_id = m.course_id
 ),
@@ -200,6 +231,10 @@ select
   t.session_band,
   t.premedication,
   t.dose_mg,
+  t.dose_mg_per_kg,
+  case
+    when t.phase_reported <> 'unknown' then (t.phase_reported = 'induction') = (t.phase_derived = 'induction')
+  end as is_phase_as_reported,
   k.session_kind_no,
 from traits as t
 left join kinds as k

@@ -1,55 +1,76 @@
-"""Two staging models for every table contract: `cur_<table>` and `stg_<table>`.
+"""Three staging models for every table contract: `ref_<table>`, `cur_<table>` and `stg_<table>`.
+
+Only what is left out is written (rows that were superseded, rows that are refused); the rest is views over the lake.
 
 The SQL and the documentation come from the contract, so a new column or table needs no code here.
 """
 
 from typing import Any
 
-from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 from sqlmesh.core.model import ModelKindName
 
 from registry_pipeline.contracts.model import Column, TableContract
-from registry_pipeline.warehouse import staging
+from registry_pipeline.warehouse import staging, superseded
 from registry_pipeline.warehouse.across import key_columns
 from registry_pipeline.warehouse.project import sources
+from registry_pipeline.warehouse.python_models import columns
 
 
 def entrypoint(evaluator: MacroEvaluator) -> str:
     return str(evaluator.blueprint_var("query"))
 
 
-def documented(columns: tuple[Column, ...]) -> dict[str, Any]:
+def documented(described: tuple[Column, ...]) -> dict[str, Any]:
     return {
-        "columns": {column.name: column.physical_type for column in columns},
-        "column_descriptions": {column.name: column.description for column in columns},
+        "columns": {column.name: column.physical_type for column in described},
+        "column_descriptions": {column.name: column.description for column in described},
     }
 
 
 def audits(table: TableContract) -> list[Any]:
-    # As expressions: SQLMesh takes bare strings for text literals, and every row has the same of those.
     key = key_columns(table)
     # A part of a key may be empty where the contract says what that means; two rows that are both empty agree in it.
     optional = {column.name for column in table.columns if not column.is_required}
-    filled = [exp.column(name) for name in key if name not in optional]
     return [
-        ("not_null", {"columns": filled}),
-        ("unique_combination_of_columns", {"columns": [exp.column(name) for name in key]}),
+        ("not_null", {"columns": columns(*(name for name in key if name not in optional))}),
+        ("unique_combination_of_columns", {"columns": columns(*key)}),
     ]
 
 
 TABLES = sources().contracts.tables
 
+model(
+    "staging.superseded_row",
+    is_sql=True,
+    kind={"name": ModelKindName.FULL},
+    description="Every row of a live delivery that is not the current one of its key, and what took its place.",
+    grains=["table_name", "delivery_order", "row_no"],
+    audits=[("unique_combination_of_columns", {"columns": columns("table_name", "delivery_order", "row_no")})],
+    blueprints=[{"query": superseded.rows_query(TABLES)}],
+    **documented(superseded.COLUMNS),
+)(entrypoint)
+
 for table in staging.delivered(TABLES):
+    model(
+        f"staging.ref_{table.name}",
+        is_sql=True,
+        kind={"name": ModelKindName.FULL},
+        description=f"The current rows of {table.name} that a pointer or a rule spanning tables refuses.",
+        grains=["delivery_order", "row_no"],
+        audits=[("unique_combination_of_columns", {"columns": columns("delivery_order", "row_no")})],
+        blueprints=[{"query": staging.refused_query(table, TABLES)}],
+        **documented((*staging.PLACE, staging.REFUSED_BY)),
+    )(entrypoint)
     model(
         f"staging.cur_{table.name}",
         is_sql=True,
-        kind={"name": ModelKindName.FULL},
+        kind={"name": ModelKindName.VIEW},
         description=f"The current row of each {table.name}: the latest delivery's, and in it the latest line's.",
         grains=list(key_columns(table)),
         audits=audits(table),
-        blueprints=[{"query": staging.current_query(table, TABLES)}],
+        blueprints=[{"query": staging.current_query(table)}],
         **documented(staging.current_columns(table)),
     )(entrypoint)
 
