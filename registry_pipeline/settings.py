@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from registry_pipeline.content import content_path
 from registry_pipeline.lake.paths import Home
 
+NIGHTLY_HOUR = 2
+"""The hour, UTC, at which the schedule runs the nightly job."""
+
 
 class Settings(BaseSettings):
     """Settings of one run, from keyword arguments first, then from `REGISTRY_*` variables."""

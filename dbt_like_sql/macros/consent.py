@@ -1,27 +1,13 @@
-"""The one reading of consent events."""
+"""The one reading of consent events, as a macro."""
 
 from sqlglot import exp
 from sqlmesh import macro
 from sqlmesh.core.macros import MacroEvaluator
 
+from registry_pipeline.warehouse.consent import consent_state_query
+
 
 @macro()
 def consent_state(_evaluator: MacroEvaluator, events: exp.Expr) -> str:
-    """Select the latest event of each patient that says whether the registry may use the data.
-
-    Other events (off-label acknowledgement, home use) say nothing about that.
-    """
-    return f"""
-    select s.clinic_id, s.patient_id, s.event, s.study_day
-    from (
-      select
-        e.clinic_id,
-        e.patient_id,
-        e.event,
-        e.study_day,
-        row_number() over (partition by e.clinic_id, e.patient_id order by e.study_day desc, e.seq desc) as recency
-      from {events.sql()} as e
-      where e.event in ('registry_consent', 'withdrawn_future', 'withdrawn_delete')
-    ) as s
-    where s.recency = 1
-    """
+    """Select the latest event of each patient that says whether the registry may use the data."""
+    return consent_state_query(events.sql(), "clinic_id", "patient_id", "event", "study_day")

@@ -4,6 +4,7 @@ import dagster as dg
 
 from registry_pipeline.defs.ingest import GROUP as INGEST
 from registry_pipeline.defs.lake_checks import ON_TIME
+from registry_pipeline.settings import NIGHTLY_HOUR
 
 # A step process would cost seconds per step and gain nothing: one home has one writer.
 EXECUTOR = dg.in_process_executor
@@ -36,9 +37,9 @@ rebuild = dg.define_asset_job(
 JOBS = [nightly, ingest_clinic, rebuild]
 
 nightly_schedule = dg.ScheduleDefinition(
-    name="nightly_at_02_utc",
+    name=f"nightly_at_{NIGHTLY_HOUR:02}_utc",
     job=nightly,
-    cron_schedule="0 2 * * *",
+    cron_schedule=f"0 {NIGHTLY_HOUR} * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

@@ -15,12 +15,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from registry_pipeline.content import content_path
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.errors import BuildError
 from registry_pipeline.lake.atomic import write_text
+from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.warehouse.project import Sources, open_project, project_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from registry_pipeline.settings import Settings
 
 
@@ -74,6 +78,7 @@ def _digest(settings: Settings) -> str:
     # The staging models are generated from the contracts by this code, so both are part of what a graph is made from.
     sources = [*project.rglob("*.sql"), *project.rglob("*.py"), *project.rglob("*.yaml")]
     sources += [*package.glob("warehouse/*.py"), *package.glob("contracts/*.py"), Path(__file__)]
+    sources += content_path("data_contracts/marts").glob("*.yaml")
     for file in sorted(sources):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     digest.update(load_contracts(settings).fingerprint.encode())
@@ -84,13 +89,23 @@ def _load(settings: Settings) -> list[SqlModel]:
     sources = Sources(settings, load_contracts(settings))
     try:
         with TemporaryDirectory() as cache, open_project(sources, None, Path(cache)) as context:
-            models = [_describe(model, context) for model in context.models.values() if not model.kind.is_symbolic]
+            words = _mart_words(settings)
+            models = [
+                _describe(model, context, words) for model in context.models.values() if not model.kind.is_symbolic
+            ]
     except _project_errors() as error:
         # No data is read while the project loads, so its words are about the models alone.
         raise BuildError(
             f"The SQL project cannot be loaded: {error}", remedy="Mend the model.", file=project_path()
         ) from error
     return _parents_first(sorted(models, key=lambda model: model.key))
+
+
+def _mart_words(settings: Settings) -> dict[str, dict[str, str]]:
+    return {
+        f"marts.{contract.name}": {column.name: column.description for column in contract.columns}
+        for contract in load_mart_contracts(settings).values()
+    }
 
 
 def _project_errors() -> tuple[type[Exception], ...]:
@@ -106,8 +121,10 @@ def _parents_first(models: list[SqlModel]) -> list[SqlModel]:
     return [by_key[key] for key in order if key in by_key]
 
 
-def _describe(model: Any, context: Any) -> SqlModel:
+def _describe(model: Any, context: Any, words: Mapping[str, Mapping[str, str]]) -> SqlModel:
     columns = model.columns_to_types or {}
+    # What a mart's columns mean is said once, in its contract.
+    described = words.get(model.name, model.column_descriptions)
     return SqlModel(
         schema=model.schema_name,
         name=model.view_name,
@@ -116,7 +133,7 @@ def _describe(model: Any, context: Any) -> SqlModel:
         language="python" if model.is_python else "sql",
         depends_on=tuple(sorted(_schema_and_name(fqn) for fqn in model.depends_on)),
         columns=tuple(
-            SqlColumn(name, kind.sql("duckdb"), model.column_descriptions.get(name, ""), _lineage(model, name, context))
+            SqlColumn(name, kind.sql("duckdb"), described.get(name, ""), _lineage(model, name, context))
             for name, kind in columns.items()
         ),
     )

@@ -16,9 +16,8 @@ from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.lake.atomic import write_text
 from registry_pipeline.quarantine_page.figures import ClinicFigures, Month, Score, clinic_figures
 from registry_pipeline.quarantine_page.words import remedy, share
-from registry_pipeline.settings import Settings
+from registry_pipeline.settings import NIGHTLY_HOUR, Settings
 
-NIGHTLY = "02:00 UTC"
 _CHART = {"height": 190, "base": 160, "top": 24}
 _BAR_STEP, _BAR_WIDTH = 60.0, 40.0
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_MARGIN = 84, 28, 4
@@ -60,7 +59,7 @@ def render_page(figures: ClinicFigures, csv_name: str) -> str:
         scores=[_score(score) for score in found],
         clean=clean,
         share=share,
-        nightly=NIGHTLY,
+        nightly=f"{NIGHTLY_HOUR:02}:00 UTC",
     )
 
 

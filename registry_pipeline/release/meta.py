@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry_pipeline.errors import ReconciliationError
 from registry_pipeline.release.dictionary import ColumnDoc, TableDoc
+from registry_pipeline.warehouse.duck import create_filled
 
 if TYPE_CHECKING:
     import duckdb
@@ -135,10 +136,6 @@ def insert_releases(
         "previous_release_id": draft.previous_release_id,
     }
     ledger = [row, *draft.ledger]
-    connection.execute(RELEASES.ddl)
-    columns = [column.name for column in RELEASES.columns]
-    connection.executemany(
-        f"insert into {RELEASES.address} values ({', '.join('?' for _ in columns)})",
-        [[entry.get(column) for column in columns] for entry in ledger],
-    )
+    columns = {column.name: column.type for column in RELEASES.columns}
+    create_filled(connection, RELEASES.address, columns, ([entry.get(name) for name in columns] for entry in ledger))
     return ledger

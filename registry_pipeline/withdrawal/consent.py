@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry_pipeline.errors import RefusedConsentError, RegistryError
 from registry_pipeline.lake.current import live_deliveries
+from registry_pipeline.warehouse.consent import consent_state_query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -65,23 +66,22 @@ def withdrawn_patients(
 def _state_query(source: str, places: str, is_retracted: str) -> str:
     """Return the SQL of (patient, delivery) for every withdrawal with deletion that stands.
 
-    It reads consent as the models do (`macros/consent.py`): of each step the latest delivery's word counts, unless
-    it takes the step back, and of the steps that say whether data may be used, the last.
+    Of each step the latest delivery's word counts, unless it takes the step back.
     """
     return f"""
     with arrival (delivery_id, place) as (values {places}), sent as (
-      select r.patient_id, r.event, r.study_day, r.seq, r.delivery_id, {is_retracted} as is_retracted,
+      select r.clinic_id, r.patient_id, r.event, r.study_day, r.seq, r.delivery_id, {is_retracted} as is_retracted,
         row_number() over (partition by r.patient_id, r.seq order by a.place desc, r.line desc) as recency
       from {source} as r
       inner join arrival as a on r.delivery_id = a.delivery_id
-    ), state as (
-      select s.patient_id, s.event, s.delivery_id,
-        row_number() over (partition by s.patient_id order by s.study_day desc, s.seq desc) as recency
+    ), current_step as (
+      select s.clinic_id, s.patient_id, s.event, s.study_day, s.seq, s.delivery_id
       from sent as s
       where s.recency = 1 and s.is_retracted is not true
-        and s.event in ('registry_consent', 'withdrawn_future', '{DELETION}')
     )
-    select patient_id, delivery_id from state where recency = 1 and event = '{DELETION}'
+    select l.patient_id, l.delivery_id
+    from ({consent_state_query("current_step", "patient_id", "delivery_id", "event")}) as l
+    where l.event = '{DELETION}'
     """
 
 

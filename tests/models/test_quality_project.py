@@ -20,6 +20,10 @@ def test_every_model_says_what_it_is_and_what_a_row_is(project: Project) -> None
 
 def test_every_column_of_every_model_is_described(project: Project) -> None:
     for model in _own(project):
+        if model.name.startswith("marts."):
+            # A mart's words are in its contract, and nowhere else.
+            assert not model.column_descriptions, model.name
+            continue
         assert set(model.column_descriptions) == set(model.columns_to_types), model.name
 
 
