@@ -54,12 +54,16 @@ def require_landing(settings: Settings) -> None:
 
 
 def needs_build(settings: Settings) -> bool:
-    """Tell whether deliveries, contracts, SQL or code differ from what the current release was made from."""
+    """Tell whether deliveries, contracts, SQL or code differ from what the current release was made from.
+
+    What was rolled back does not count as different: the same inputs would give the release that somebody wanted gone.
+    """
     from registry_pipeline.release.publish import current_release  # noqa: PLC0415 - keeps `registry --help` fast
+    from registry_pipeline.release.rollback import set_aside  # noqa: PLC0415 - likewise
     from registry_pipeline.warehouse.build import inputs_fingerprint  # noqa: PLC0415 - likewise
 
-    current = current_release(settings.layout)
-    return current is None or current.fingerprint != inputs_fingerprint(settings)
+    current, fingerprint = current_release(settings.layout), inputs_fingerprint(settings)
+    return current is None or fingerprint not in {current.fingerprint, *set_aside(settings.layout)}
 
 
 def run_nightly(

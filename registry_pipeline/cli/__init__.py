@@ -11,6 +11,7 @@ import typer
 from registry_pipeline.cli.contracts import contracts_app
 from registry_pipeline.cli.feed import feed_app
 from registry_pipeline.cli.look import quality, quarantine, query, status
+from registry_pipeline.cli.releases import diff, releases, rollback
 from registry_pipeline.cli.replay import history, replay
 from registry_pipeline.cli.withdraw import withdraw
 from registry_pipeline.cli.work import demo, run, simulate
@@ -24,7 +25,21 @@ app = typer.Typer(
     # Drawing help with rich would double the time `--help` takes.
     rich_markup_mode=None,
 )
-for command in (demo, simulate, run, status, quarantine, quality, query, replay, history, withdraw):
+for command in (
+    demo,
+    simulate,
+    run,
+    status,
+    quarantine,
+    quality,
+    query,
+    replay,
+    history,
+    withdraw,
+    releases,
+    diff,
+    rollback,
+):
     app.command()(command)
 app.add_typer(contracts_app)
 app.add_typer(feed_app)

@@ -25,6 +25,7 @@ from registry_pipeline.release.releases import (
     read_release,
     remove_leftovers,
 )
+from registry_pipeline.release.rollback import take_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,7 @@ def publish_release(settings: Settings, build: Build, progress: Progress | None 
     if release is None:
         release = _write_release(settings, build, progress)
     point(home.current, release.path)
+    take_up(home, release.fingerprint)
     prune(home, settings.keep_releases)
     return release
 
