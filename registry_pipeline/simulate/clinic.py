@@ -17,6 +17,16 @@ _SIZE_SD = 0.4
 """Of the logarithm of a clinic's share of the patients."""
 _CLINIC_TYPES = ("integrated", "pain", "psychiatry", "telehealth", "hospital", "psychiatry", "pain", "integrated")
 """By shape, as in the shipped feeds."""
+_FURTHER = {
+    "local": ("opioid_day", "co_therapy"),
+    "parquet": (
+        *("screening_item", "session_vital", "session_comed"),
+        *("outcome_item", "conmed", "opioid_day", "co_therapy"),
+    ),
+    "excel": ("screening_item", "session_vital", "session_comed", "co_therapy"),
+    "nightly": ("screening_item", "session_comed", "opioid_day", "co_therapy"),
+}
+"""The tables that a clinic sends besides the usual eight, as in the shipped feeds."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +71,9 @@ class Clinic:
         return self.shape == "wide"
 
     @property
-    def records_more(self) -> bool:
-        """Tell whether the clinic sends every table of the registry, and not the usual eight alone."""
-        return self.shape == "parquet"
+    def further_tables(self) -> tuple[str, ...]:
+        """Return the tables that the clinic sends besides the usual eight."""
+        return _FURTHER.get(self.shape, ())
 
 
 def _seed(seed: int, *key: int) -> np.random.SeedSequence:

@@ -66,7 +66,7 @@ def last_day(course: Course) -> Ints:
 def draw_boosters(patients: Patients, illness: Illness, rng: np.random.Generator) -> Course:
     """Return the later courses. Who is on a schedule is decided at the end of induction, blind to the time of loss."""
     n = patients.n
-    share = np.where(illness.is_responder, planted.SCHEDULED_BOOSTERS_RESPONDER, planted.SCHEDULED_BOOSTERS_OTHER)
+    share = np.where(illness.is_responder, *planted.SCHEDULED_BOOSTERS)
     is_scheduled = happens(rng, share, n)
     is_on_demand = ~is_scheduled & illness.is_responder & happens(rng, planted.BOOSTERS_ON_DEMAND, n)
     interval = np.where(is_scheduled, rng.choice([21, 28, 35], n), rng.integers(5, 9, n))

@@ -68,6 +68,5 @@ def _chunk(clinic: Clinic, rng: np.random.Generator, first: int, n: int) -> Chun
             [adverse_event_table(patients, sessions, occurrences, rng), contact_event_table(contacts, rng)]
         ),
     }
-    if clinic.records_more:
-        tables |= recorded_besides(patients, sessions, tables, rng)
+    tables |= recorded_besides(clinic, patients, illness, rng, sessions=sessions, tables=tables)
     return Chunk(tables, patients, illness, sessions, visits, occurrences)

@@ -22,7 +22,8 @@ OUT_OF_WINDOW = 0.04
 BASELINE_GIVEN = 0.97
 EARLY_STOP = 0.05
 """Share of patients who stop during induction; they do not respond."""
-SCHEDULED_BOOSTERS_RESPONDER, SCHEDULED_BOOSTERS_OTHER = 0.35, 0.05
+SCHEDULED_BOOSTERS = 0.35, 0.05
+"""Share of responders, and of the others, who are given boosters on a schedule."""
 BOOSTERS_ON_DEMAND = 0.35
 """Share of responders without a schedule who are treated again after they lost the response."""
 WITHDRAWN_FUTURE, WITHDRAWN_DELETE = 0.010, 0.007
@@ -33,6 +34,16 @@ SPONTANEOUS = 0.10
 PATIENT_AE_LOGIT_SD = 0.6
 LATER_SESSION_LOGIT = -0.30
 """Shift of the logit of every adverse event after the first session."""
+OPIOID_USERS_PAIN, OPIOID_USERS_OTHER = 0.45, 0.05
+OPIOID_KEPT = (1.0, 0.8, 0.5, 0.0)
+OPIOID_KEPT_SHARES = {"responder": (0.30, 0.25, 0.30, 0.15), "other": (0.75, 0.15, 0.08, 0.02)}
+"""How much of the opioid is still taken at day 28, and how often. A responder who loses the response takes it again."""
+TREATED_DESPITE = 0.006
+"""Share of screened contraindications that are present, uncontrolled, and treated all the same."""
+CO_THERAPY = 0.25
+"""Share of patients who have each kind of further treatment at some time."""
+SYSTOLIC, DIASTOLIC = (128.0, 14.0, 16.0, 10.0), (78.0, 8.0, 9.0, 6.0)
+"""mmHg before the dose and its standard deviation between patients, the rise to the peak and its deviation."""
 DROPOUT = {"responder": (0.5015, 1308.0), "other": (0.2916, 318.7)}
 """Weibull (shape, scale in days) of leaving follow-up, from the last induction session."""
 

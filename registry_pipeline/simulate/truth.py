@@ -15,6 +15,7 @@ from registry_pipeline.simulate.clinic import Clinic
 from registry_pipeline.simulate.generate import Chunk
 from registry_pipeline.simulate.illness import Illness, in_response
 from registry_pipeline.simulate.sessions import FORM_STATUS
+from registry_pipeline.simulate.truth_besides import ABOUT, counts_besides, planted_besides
 from registry_pipeline.simulate.visits import END_OF_INDUCTION, SCHEDULE
 
 WINDOWS = {
@@ -70,6 +71,8 @@ def tally(chunk: Chunk) -> Tally:
         _tally_response(result, chunk, j, eligible)
         _tally_durability(result, chunk, j, eligible)
     _tally_events(result, chunk, keep)
+    for (topic, name), n in counts_besides(chunk, keep).items():
+        result.add(n, "besides", topic, name)
     return result
 
 
@@ -229,6 +232,7 @@ def _realised(result: Tally) -> dict[str, Any]:
         "durability": _durability_truth(result, groups),
         "adverse_events_per_session": _event_truth(groups),
         "ae_forms": _form_truth(groups),
+        "besides": {topic: groups["besides", topic] for topic in ABOUT if ("besides", topic) in groups},
     }
 
 
@@ -253,14 +257,12 @@ def _planted() -> dict[str, Any]:
         "score_given": planted.SCORE_GIVEN,
         "out_of_window": planted.OUT_OF_WINDOW,
         "spontaneous_report": planted.SPONTANEOUS,
-        "scheduled_boosters": {
-            "responder": planted.SCHEDULED_BOOSTERS_RESPONDER,
-            "other": planted.SCHEDULED_BOOSTERS_OTHER,
-        },
+        "scheduled_boosters": dict(zip(("responder", "other"), planted.SCHEDULED_BOOSTERS, strict=True)),
         "adverse_events_first_infusion": {event.term: event.probability for event in planted.ADVERSE_EVENTS},
         "adverse_events_logit_by_route": {route.code: route.ae_logit for route in planted.ROUTES},
         "adverse_events_logit_later_session": planted.LATER_SESSION_LOGIT,
         "adverse_events_logit_sd_between_patients": planted.PATIENT_AE_LOGIT_SD,
+        **planted_besides(),
         "visit_days": [day for number, day in enumerate(SCHEDULE) if number != END_OF_INDUCTION],
     }
 
@@ -280,6 +282,7 @@ def truth_document(arguments: dict[str, Any], clinics: Sequence[Clinic], tallies
             "boosters are in '>6'.",
             "median_days_at_visits": "Loss dated by the first scheduled visit after it, in the evaluable set, with "
             "nobody missing: what an estimator that dates losses by visits is expected to find.",
+            "besides": ABOUT,
         },
         "planted": _planted(),
         "overall": _realised(overall),

@@ -4,21 +4,15 @@ What belongs here: which clinics are pooled together, and the shape of the rows.
 (`pooling`, `funnel`), who is a responder (SQL), and suppression.
 """
 
-from collections.abc import Iterator
-from typing import cast
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from registry_pipeline.statistics.funnel import binomial_limits, spread
-from registry_pipeline.statistics.pooling import (
-    LEAST_FOR_INTERVAL,
-    Effects,
-    Pooled,
-    leave_one_out,
-    logits,
-    pool,
-)
+from registry_pipeline.statistics.pooling import LEAST_FOR_INTERVAL, Effects, Pooled, leave_one_out, logits, pool
 from registry_pipeline.statistics.rates import Floats, normal_quantile
 
 KEYS = ["indication", "instrument", "time_window", "definition", "estimand"]
@@ -31,20 +25,39 @@ where r.dimension = 'clinic' and r.estimand in ('nri', 'observed') and r.denomin
 
 LEAST_PATIENTS = 11
 """Clinics with fewer patients are pooled as one: alone they would say more about chance than about themselves."""
+MOST_LEFT_OUT = 100
+"""Units up to which each is left out in turn: one of more hardly moves anything, and the work grows with the square."""
 _INFLUENTIAL_RATE, _INFLUENTIAL_I2 = 0.05, 0.25
 """How much leaving one clinic out may move the pooled rate or I2 before the result is said to hang on it."""
 
-VARIATION_COLUMNS = [
-    *KEYS,
-    *("numerator", "denominator", "n_clinics", "rate", "ci_low", "ci_high", "ci_method"),
-    *("prediction_low", "prediction_high", "tau2", "i2", "dl_rate", "dl_ci_low", "dl_ci_high"),
-    *("leave_one_out_low", "leave_one_out_high", "is_influenced"),
-]
-FUNNEL_COLUMNS = [
-    *KEYS,
-    *("level", "numerator", "denominator", "rate", "registry_rate", "low_95", "high_95", "low_998", "high_998"),
-    *("z", "z_adjusted", "overdispersion", "is_outside_95"),
-]
+
+@dataclass(frozen=True)
+class _Questions:
+    """Counts of clinics by question.
+
+    Args:
+        keys: A row of KEYS for each question.
+        question: Which question each row of the input belongs to.
+        place: Which column of it.
+        numerator: (question, clinic); 0 where a question has fewer clinics than there are columns.
+        denominator: (question, clinic); likewise.
+    """
+
+    keys: pd.DataFrame
+    question: NDArray[np.int64]
+    place: NDArray[np.int64]
+    numerator: Floats
+    denominator: Floats
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "_Questions":
+        groups = rows.groupby(KEYS, sort=True)
+        question, place = (np.asarray(which, dtype=np.int64) for which in (groups.ngroup(), groups.cumcount()))
+        shape = (groups.ngroups, int(place.max(initial=-1)) + 1)
+        numerator, denominator = np.zeros(shape), np.zeros(shape)
+        numerator[question, place], denominator[question, place] = rows["numerator"], rows["denominator"]
+        keys = rows.loc[place == 0, KEYS].iloc[np.argsort(question[place == 0])].reset_index(drop=True)
+        return cls(keys, question, place, numerator, denominator)
 
 
 def variation_rows(clinics: pd.DataFrame) -> pd.DataFrame:
@@ -53,8 +66,29 @@ def variation_rows(clinics: pd.DataFrame) -> pd.DataFrame:
     Args:
         clinics: Columns KEYS, level (the clinic), numerator, denominator above 0.
     """
-    return pd.DataFrame.from_records(
-        [(*key, *_variation(rows)) for key, rows in _questions(clinics)], columns=VARIATION_COLUMNS
+    questions = _Questions.of(_units(clinics))
+    x, n = questions.numerator, questions.denominator
+    effects = logits(x, n)
+    pooled, moments, common = (pool(effects, kind).as_proportions() for kind in ("reml", "dl", "common"))
+    return questions.keys.assign(
+        numerator=x.sum(axis=1).astype(np.int64),
+        denominator=n.sum(axis=1).astype(np.int64),
+        n_clinics=pooled.n_clinics,
+        rate=pooled.mean,
+        ci_low=pooled.ci_low,
+        ci_high=pooled.ci_high,
+        ci_method="reml_hksj",
+        prediction_low=pooled.prediction_low,
+        prediction_high=pooled.prediction_high,
+        tau2=pooled.tau2,
+        i2=pooled.i2,
+        dl_rate=moments.mean,
+        dl_ci_low=moments.ci_low,
+        dl_ci_high=moments.ci_high,
+        common_rate=common.mean,
+        common_ci_low=common.ci_low,
+        common_ci_high=common.ci_high,
+        **_left_out(effects, pooled, x, n),
     )
 
 
@@ -66,79 +100,50 @@ def funnel_rows(clinics: pd.DataFrame) -> pd.DataFrame:
     Args:
         clinics: As for `variation_rows`.
     """
-    frames = [_funnel(key, rows) for key, rows in _questions(clinics) if len(rows) >= LEAST_FOR_INTERVAL]
-    columns = {name: pd.concat([frame[name] for frame in frames]) if frames else [] for name in FUNNEL_COLUMNS}
-    return pd.DataFrame(columns, columns=FUNNEL_COLUMNS).reset_index(drop=True)
-
-
-def _questions(clinics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    ordered = clinics.sort_values([*KEYS, "level"], kind="stable")
-    for key, rows in ordered.groupby(KEYS, sort=True):
-        yield cast("tuple[str, ...]", key), rows
-
-
-def _variation(rows: pd.DataFrame) -> tuple[object, ...]:
-    x, n = _units(rows)
-    effects = logits(x, n)
-    pooled, by_moments = pool(effects).as_proportions(), pool(effects, "dl").as_proportions()
-    low, high, is_influenced = _leave_one_out(effects, pooled, x, n)
-    return (
-        *(int(x.sum()), int(n.sum()), len(n), pooled.mean, pooled.ci_low, pooled.ci_high, "reml_hksj"),
-        *(pooled.prediction_low, pooled.prediction_high, pooled.tau2, pooled.i2),
-        *(by_moments.mean, by_moments.ci_low, by_moments.ci_high),
-        *(low, high, is_influenced),
+    n_clinics = clinics.groupby(KEYS)["level"].transform("size")
+    rows = clinics[n_clinics >= LEAST_FOR_INTERVAL].sort_values([*KEYS, "level"], ignore_index=True)
+    questions = _Questions.of(rows)
+    rate = questions.numerator.sum(axis=1) / questions.denominator.sum(axis=1)
+    distance = spread(questions.numerator, questions.denominator, rate)
+    cell, common = (questions.question, questions.place), rate[questions.question]
+    inner, outer = (binomial_limits(common, rows["denominator"], tail) for tail in (0.025, 0.001))
+    adjusted = distance.z_adjusted[cell]
+    return rows.assign(
+        rate=rows["numerator"] / rows["denominator"],
+        registry_rate=common,
+        low_95=inner.low,
+        high_95=inner.high,
+        low_998=outer.low,
+        high_998=outer.high,
+        z=distance.z[cell],
+        z_adjusted=adjusted,
+        overdispersion=distance.overdispersion[questions.question],
+        is_outside_95=np.abs(np.nan_to_num(adjusted)) > normal_quantile(),
     )
 
 
-def _units(rows: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return numerators and denominators of what is pooled: large clinics, and all small ones together."""
-    x, n = rows["numerator"].to_numpy(dtype=np.float64), rows["denominator"].to_numpy(dtype=np.float64)
-    is_large = n >= LEAST_PATIENTS
-    if is_large.all():
-        return x, n
-    return np.append(x[is_large], x[~is_large].sum()), np.append(n[is_large], n[~is_large].sum())
+def _units(clinics: pd.DataFrame) -> pd.DataFrame:
+    """Return what is pooled: large clinics, and all small ones of a question together as one without a name."""
+    unit = clinics["level"].where(clinics["denominator"] >= LEAST_PATIENTS, "")
+    return clinics.assign(level=unit).groupby([*KEYS, "level"], as_index=False)[["numerator", "denominator"]].sum()
 
 
-def _leave_one_out(effects: Effects, pooled: Pooled, x: Floats, n: Floats) -> tuple[float, float, bool | None]:
+def _left_out(effects: Effects, pooled: Pooled, x: Floats, n: Floats) -> dict[str, NDArray[Any]]:
     """Return the range of the pooled rate when each unit is left out, to two places, and whether it matters.
 
     A rate without one clinic, next to the rate with it, tells that clinic's counts: it is given only where every unit
     has 0 or at least 11 patients on either side.
     """
-    sides = np.concatenate((x, n - x))
-    if len(n) < LEAST_FOR_INTERVAL or ((sides > 0) & (sides < LEAST_PATIENTS)).any():
-        return np.nan, np.nan, None
-    others = [one.as_proportions() for one in leave_one_out(effects)]
-    rates = np.array([one.mean for one in others])
-    moves = np.abs(rates - pooled.mean).max() > _INFLUENTIAL_RATE
-    spreads = max(abs(one.i2 - pooled.i2) for one in others) > _INFLUENTIAL_I2
-    return float(rates.min().round(2)), float(rates.max().round(2)), bool(moves or spreads)
-
-
-def _funnel(key: tuple[str, ...], rows: pd.DataFrame) -> pd.DataFrame:
-    x, n = rows["numerator"].to_numpy(dtype=np.float64), rows["denominator"].to_numpy(dtype=np.float64)
-    rate = float(x.sum() / n.sum())
-    inner, outer = binomial_limits(rate, n, 0.025), binomial_limits(rate, n, 0.001)
-    # Where nobody or everybody responds there is no spread to measure.
-    is_flat = rate in (0.0, 1.0)
-    nothing = np.full(len(n), np.nan)
-    clinics = None if is_flat else spread(x, n, rate)
-    adjusted = nothing if clinics is None else clinics.z_adjusted
-    return pd.DataFrame(
-        {
-            **dict(zip(KEYS, key, strict=True)),
-            "level": rows["level"].to_numpy(),
-            "numerator": x.astype(np.int64),
-            "denominator": n.astype(np.int64),
-            "rate": x / n,
-            "registry_rate": rate,
-            "low_95": inner.low,
-            "high_95": inner.high,
-            "low_998": outer.low,
-            "high_998": outer.high,
-            "z": nothing if clinics is None else clinics.z,
-            "z_adjusted": adjusted,
-            "overdispersion": np.nan if clinics is None else clinics.overdispersion,
-            "is_outside_95": np.abs(np.nan_to_num(adjusted)) > normal_quantile(),
-        }
-    )
+    is_small = ((x > 0) & (x < LEAST_PATIENTS)) | ((n - x > 0) & (n - x < LEAST_PATIENTS))
+    n_units = pooled.n_clinics
+    is_told = (n_units >= LEAST_FOR_INTERVAL) & (n_units <= MOST_LEFT_OUT) & ~is_small.any(axis=1)
+    low, high = np.full(len(n_units), np.nan), np.full(len(n_units), np.nan)
+    is_influenced = np.full(len(n_units), None, dtype=object)
+    if is_told.any():
+        others = leave_one_out(effects.of(is_told)).as_proportions()
+        moves = np.nanmax(np.abs(others.mean - pooled.mean[is_told, None]), axis=1) > _INFLUENTIAL_RATE
+        spreads = np.nanmax(np.abs(others.i2 - pooled.i2[is_told, None]), axis=1) > _INFLUENTIAL_I2
+        low[is_told] = np.nanmin(others.mean, axis=1).round(2)
+        high[is_told] = np.nanmax(others.mean, axis=1).round(2)
+        is_influenced[is_told] = moves | spreads
+    return {"leave_one_out_low": low, "leave_one_out_high": high, "is_influenced": is_influenced}

@@ -1,20 +1,23 @@
-"""Many clinics: one proportion from several, what clinics differ by, and what a further clinic may show.
+"""Many clinics: one effect from several, what clinics differ by, and what a further clinic may show.
 
-What belongs here: random-effects pooling of logits and its sensitivity to single clinics. What does not: which clinics
-may be pooled or shown (that is the mart's rule), and outlying clinics (`funnel.py`).
+What belongs here: random-effects pooling of estimates with known sampling variances (logits of proportions, mean
+differences), many questions at once, and its sensitivity to single clinics. What does not: which clinics may be pooled
+or shown (that is the mart's rule), and outlying clinics (`funnel.py`).
 
 Sources: DerSimonian and Laird 1986; Hartung and Knapp 2001 and Sidik and Jonkman 2002 with the factor held at 1 or
 more; Higgins, Thompson and Spiegelhalter 2009 for the prediction interval.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from registry_pipeline.statistics.rates import Floats, normal_quantile
 
+Bools = NDArray[np.bool_]
 Estimator = Literal["common", "dl", "reml"]
 """Of the variance between clinics: none assumed, DerSimonian-Laird, restricted maximum likelihood."""
 
@@ -22,22 +25,48 @@ LEAST_FOR_INTERVAL = 3
 LEAST_FOR_PREDICTION = 5
 """Clinics below which an interval would say more about its formula than about clinics."""
 
+_CELLS = 2**20
+"""How many numbers an array may hold while clinics are left out one by one."""
+_GRID = np.concatenate(([0.0], np.geomspace(1e-6, 1e3, 64)))
+"""Variances between clinics that are looked at first, as multiples of what the effects suggest."""
+_STEPS, _PRECISION = 100, 1e-13
+"""More steps than halving needs from any bracket (the usual search takes five), to as near as doubles come."""
+
 
 @dataclass(frozen=True)
 class Effects:
-    """One estimate per clinic with its sampling variance."""
+    """One estimate per clinic with its sampling variance; a row for each question.
+
+    Args:
+        estimate: (question, clinic).
+        variance: (question, clinic); infinite where a question lacks the clinic, which then weighs nothing.
+    """
 
     estimate: Floats
     variance: Floats
 
-    def without(self, place: int) -> "Effects":
-        """Return the effects of all clinics but one."""
-        return Effects(np.delete(self.estimate, place), np.delete(self.variance, place))
+    @property
+    def is_present(self) -> Bools:
+        """Tell which question has which clinic."""
+        return np.isfinite(self.variance)
+
+    def of(self, questions: slice | Bools) -> "Effects":
+        """Return the effects of some questions."""
+        return Effects(self.estimate[questions], self.variance[questions])
+
+    def without_each(self) -> "Effects":
+        """Return (question * clinic, clinic): every question without each clinic in turn; empty if it lacks it."""
+        n_questions, n_clinics = self.estimate.shape
+        flat = (n_questions * n_clinics, n_clinics)
+        is_out = np.eye(n_clinics, dtype=np.bool_) | ~self.is_present[:, :, None]
+        variance = np.where(is_out, np.inf, self.variance[:, None, :])
+        estimate = np.broadcast_to(self.estimate[:, None, :], variance.shape)
+        return Effects(estimate.reshape(flat), variance.reshape(flat))
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """A pooled effect on the scale of the effects; NaN where it cannot be known.
+    """Pooled effects on the scale of the effects, an element for each question; NaN where one cannot be known.
 
     Args:
         mean: The pooled effect.
@@ -52,115 +81,179 @@ class Pooled:
         n_clinics: How many were pooled.
     """
 
-    mean: float
-    std_err: float
-    ci_low: float
-    ci_high: float
-    tau2: float
-    q: float
-    i2: float
-    prediction_low: float
-    prediction_high: float
-    n_clinics: int
+    mean: Floats
+    std_err: Floats
+    ci_low: Floats
+    ci_high: Floats
+    tau2: Floats
+    q: Floats
+    i2: Floats
+    prediction_low: Floats
+    prediction_high: Floats
+    n_clinics: NDArray[np.int64]
 
     def as_proportions(self) -> "Pooled":
         """Return the same with means and limits turned from logits to proportions."""
         from scipy.special import expit  # noqa: PLC0415 - scipy costs start-up time that only a build may spend
 
-        return replace(
-            self,
-            mean=float(expit(self.mean)),
-            ci_low=float(expit(self.ci_low)),
-            ci_high=float(expit(self.ci_high)),
-            prediction_low=float(expit(self.prediction_low)),
-            prediction_high=float(expit(self.prediction_high)),
-        )
-
-
-_NOTHING = Pooled(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, 0)
+        names = ("mean", "ci_low", "ci_high", "prediction_low", "prediction_high")
+        return replace(self, **{name: expit(getattr(self, name)) for name in names})
 
 
 def logits(numerator: ArrayLike, denominator: ArrayLike) -> Effects:
-    """Return the logits of proportions; half a patient is added to both sides of clinics with none or all only."""
+    """Return the logits of proportions; half a patient is added to both sides of clinics with none or all only.
+
+    Args:
+        numerator: (question, clinic).
+        denominator: (question, clinic); 0 where a question lacks the clinic.
+    """
     x, n = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     shift = np.where((x == 0) | (x == n), 0.5, 0.0)
     inside, outside = x + shift, n - x + shift
-    return Effects(np.log(inside / outside), 1 / inside + 1 / outside)
+    return Effects(np.log(inside / outside), np.where(n > 0, 1 / inside + 1 / outside, np.inf))
 
 
 def pool(effects: Effects, estimator: Estimator = "reml") -> Pooled:
-    """Pool the clinics' effects.
+    """Pool the clinics' effects, question by question.
 
     Restricted maximum likelihood comes with Hartung-Knapp-Sidik-Jonkman limits (factor at least 1, t with k-1 degrees
     of freedom), the others with normal ones. No limits below three clinics, no prediction below five.
     """
+    if estimator == "reml":
+        return _pooled(effects, _restricted_likelihood(effects, _brackets(effects)), is_adjusted=True)
+    tau2 = _dersimonian_laird(effects) if estimator == "dl" else np.zeros(len(effects.estimate))
+    return _pooled(effects, tau2, is_adjusted=False)
+
+
+def leave_one_out(effects: Effects, estimator: Estimator = "reml") -> Pooled:
+    """Return (question, clinic): the pooled effect without each clinic; NaN where the question lacks it.
+
+    The work grows with the square of the number of clinics; memory does not.
+    """
+    shape = effects.estimate.shape
+    parts = [_without_each(effects.of(block), estimator) for block in _blocks(*shape)]
+    joined = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Pooled)}
+    return Pooled(**{name: values.reshape(shape) for name, values in joined.items()})
+
+
+def _blocks(n_questions: int, n_clinics: int) -> Iterator[slice]:
+    size = max(1, _CELLS // max(1, n_clinics * max(n_clinics, len(_GRID))))
+    return (slice(start, start + size) for start in range(0, max(1, n_questions), size))
+
+
+def _without_each(effects: Effects, estimator: Estimator) -> Pooled:
+    rest = effects.without_each()
+    if estimator != "reml":
+        return pool(rest, estimator)
+    return _pooled(rest, _restricted_likelihood(rest, _brackets(effects, without_each=True)), is_adjusted=True)
+
+
+def _pooled(effects: Effects, tau2: Floats, *, is_adjusted: bool) -> Pooled:
+    """Return what the variances between clinics make of the effects."""
     from scipy.special import stdtrit  # noqa: PLC0415 - see as_proportions
 
-    k = len(effects.estimate)
-    if k == 0:
-        return _NOTHING
-    q = _cochran_q(effects)
-    tau2 = {"common": _no_variance, "dl": _dersimonian_laird, "reml": _restricted_likelihood}[estimator](effects)
-    weight = 1 / (effects.variance + tau2)
-    mean = float(np.average(effects.estimate, weights=weight))
-    std_err = float(weight.sum() ** -0.5)
-    half = normal_quantile() * std_err
-    if estimator == "reml" and k > 1:
-        spread = float(np.sum(weight * (effects.estimate - mean) ** 2) / (k - 1))
-        half = float(stdtrit(k - 1, 0.975)) * std_err * max(1.0, spread) ** 0.5
-    reach = float(stdtrit(k - 2, 0.975)) * (tau2 + std_err**2) ** 0.5 if k >= LEAST_FOR_PREDICTION else np.nan
-    half = half if k >= LEAST_FOR_INTERVAL else np.nan
-    i2 = max(0.0, (q - k + 1) / q) if q > 0 else 0.0
+    k = effects.is_present.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = 1 / (effects.variance + tau2[:, None])
+        mean = _mean(effects, weight)
+        std_err = weight.sum(axis=1) ** -0.5
+        half = normal_quantile() * std_err
+        if is_adjusted:
+            spread = (weight * (effects.estimate - mean[:, None]) ** 2).sum(axis=1) / (k - 1)
+            half = stdtrit(k - 1, 0.975) * std_err * np.maximum(1.0, spread) ** 0.5
+        half = np.where(k >= LEAST_FOR_INTERVAL, half, np.nan)
+        reach = np.where(k >= LEAST_FOR_PREDICTION, stdtrit(k - 2, 0.975) * (tau2 + std_err**2) ** 0.5, np.nan)
+        q = _cochran_q(effects)
+        i2 = np.where(q > 0, np.maximum(0.0, (q - k + 1) / q), 0.0)
     return Pooled(mean, std_err, mean - half, mean + half, tau2, q, i2, mean - reach, mean + reach, k)
 
 
-def leave_one_out(effects: Effects, estimator: Estimator = "reml") -> list[Pooled]:
-    """Return the pooled effect without each clinic in turn."""
-    return [pool(effects.without(place), estimator) for place in range(len(effects.estimate))]
+def _mean(effects: Effects, weight: Floats) -> Floats:
+    return np.asarray((weight * effects.estimate).sum(axis=1) / weight.sum(axis=1))
 
 
-def _cochran_q(effects: Effects) -> float:
+def _cochran_q(effects: Effects) -> Floats:
     weight = 1 / effects.variance
-    return float(np.sum(weight * (effects.estimate - np.average(effects.estimate, weights=weight)) ** 2))
+    return np.asarray((weight * (effects.estimate - _mean(effects, weight)[:, None]) ** 2).sum(axis=1))
 
 
-def _no_variance(_: Effects) -> float:
-    return 0.0
-
-
-def _dersimonian_laird(effects: Effects) -> float:
+def _dersimonian_laird(effects: Effects) -> Floats:
     weight = 1 / effects.variance
-    scale = weight.sum() - np.sum(weight**2) / weight.sum()
-    return max(0.0, (_cochran_q(effects) - len(weight) + 1) / float(scale)) if scale > 0 else 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = weight.sum(axis=1) - (weight**2).sum(axis=1) / weight.sum(axis=1)
+        beyond = (_cochran_q(effects) - effects.is_present.sum(axis=1) + 1) / scale
+    return np.where(scale > 0, np.maximum(0.0, beyond), 0.0)
 
 
-def _restricted_likelihood(effects: Effects) -> float:
-    """Return the variance that maximises the restricted likelihood.
+def _restricted_likelihood(effects: Effects, brackets: Floats) -> Floats:
+    """Return the variances that maximise the restricted likelihoods: where their slopes fall through 0.
 
-    With small clinics the likelihood may rise, fall and rise again, so the highest of a grid is found first and the
-    root of the derivative beside it after.
+    Newton's steps from the middle variance of each bracket, and halving where they leave it.
+
+    Args:
+        effects: (question, clinic).
+        brackets: (3, question), from `_brackets`.
     """
-    from scipy.optimize import brentq  # noqa: PLC0415 - see as_proportions
-
-    if len(effects.estimate) < 2:  # noqa: PLR2004 - two clinics are the fewest that can differ
-        return 0.0
-    scale = float(np.var(effects.estimate) + effects.variance.mean())
-    grid = np.concatenate(([0.0], scale * np.geomspace(1e-6, 1e3, 200)))
-    highest = int(np.argmax([_log_likelihood(effects, tau2) for tau2 in grid]))
-    low, high = grid[max(highest - 1, 0)], grid[min(highest + 1, len(grid) - 1)]
-    if highest == 0 and _slope(effects, 0.0) <= 0:
-        return 0.0
-    return float(brentq(lambda tau2: _slope(effects, tau2), low, high, xtol=1e-14, rtol=1e-14))
-
-
-def _log_likelihood(effects: Effects, tau2: float) -> float:
-    weight = 1 / (effects.variance + tau2)
-    residual = effects.estimate - np.average(effects.estimate, weights=weight)
-    return float(np.sum(np.log(weight)) - np.log(weight.sum()) - np.sum(weight * residual**2)) / 2
+    low, tau2, high = brackets
+    is_open = can_differ = effects.is_present.sum(axis=1) >= 2  # noqa: PLR2004 - the fewest clinics that can differ
+    for _ in range(_STEPS):
+        if not is_open.any():
+            break
+        old = tau2[is_open]
+        slope, curve = _slope(effects.of(is_open), old)
+        left, right = np.where(slope > 0, old, low[is_open]), np.where(slope > 0, high[is_open], old)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            new = old - slope / curve
+        new = np.where((left < new) & (new < right), new, (left + right) / 2)
+        low[is_open], tau2[is_open], high[is_open] = left, new, right
+        is_open = _where(is_open, np.abs(new - old) > _PRECISION * new)
+    return np.where(can_differ, tau2, 0.0)
 
 
-def _slope(effects: Effects, tau2: float) -> float:
-    """Return twice the derivative of the restricted log-likelihood by the variance between clinics."""
-    weight = 1 / (effects.variance + tau2)
-    residual = effects.estimate - np.average(effects.estimate, weights=weight)
-    return float(np.sum(weight**2 * residual**2) - weight.sum() + np.sum(weight**2) / weight.sum())
+def _where(mask: Bools, chosen: Bools) -> Bools:
+    """Return the mask narrowed to those of its elements that are chosen."""
+    narrowed = mask.copy()
+    narrowed[mask] = chosen
+    return narrowed
+
+
+def _brackets(effects: Effects, *, without_each: bool = False) -> Floats:
+    """Return (3, question): variances before, at and after the highest point of each likelihood on a grid.
+
+    With small clinics the likelihood may rise, fall and rise again, so one climb from anywhere is not enough.
+
+    Args:
+        effects: (question, clinic).
+        without_each: Of each question without each clinic in turn: (3, question * clinic).
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centred = Effects(effects.estimate - _mean(effects, 1 / effects.variance)[:, None], effects.variance)
+        scale = np.max(centred.estimate**2 + centred.variance, axis=1, where=effects.is_present, initial=0.0)
+        grid = scale[:, None] * _GRID
+        heights = np.stack([_log_likelihood(centred, tau2, without_each=without_each) for tau2 in grid.T], axis=-1)
+    highest = np.argmax(heights, axis=-1).reshape(len(grid), effects.estimate.shape[1] if without_each else 1)
+    around = [np.clip(highest + step, 0, grid.shape[1] - 1) for step in (-1, 0, 1)]
+    return np.stack([np.take_along_axis(grid, place, axis=1).ravel() for place in around])
+
+
+def _log_likelihood(effects: Effects, tau2: Floats, *, without_each: bool) -> Floats:
+    """Return restricted log-likelihoods, (question,) or, without each clinic in turn, (question, clinic)."""
+    spread = effects.variance + tau2[:, None]
+    weight, logs = 1 / spread, np.log(spread, out=np.zeros_like(spread), where=effects.is_present)
+    parts = np.stack([logs, weight, weight * effects.estimate, weight * effects.estimate**2])
+    sums = parts.sum(axis=2)
+    logs, total, first, second = sums[:, :, None] - parts if without_each else sums
+    return np.asarray(-(logs + np.log(total) + second - first**2 / total) / 2)
+
+
+def _slope(effects: Effects, tau2: Floats) -> tuple[Floats, Floats]:
+    """Return twice the first and second derivative of the restricted log-likelihood by the variance."""
+    weight = 1 / (effects.variance + tau2[:, None])
+    residual = effects.estimate - _mean(effects, weight)[:, None]
+    squared = weight * weight
+    pull = squared * residual
+    total, squares, cubes = weight.sum(axis=1), squared.sum(axis=1), np.einsum("ij,ij->i", squared, weight)
+    first = np.einsum("ij,ij->i", pull, residual) - total + squares / total
+    turn = np.einsum("ij,ij,ij->i", weight, pull, residual)
+    second = 2 * (pull.sum(axis=1) ** 2 / total - turn - cubes / total) + squares + (squares / total) ** 2
+    return first, second

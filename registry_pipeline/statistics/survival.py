@@ -1,15 +1,16 @@
 """Survival curves from life tables: Kaplan-Meier, Aalen-Johansen, quantiles and restricted means.
 
-What belongs here: estimators on the life table of one stratum. What does not: how a patient's time and status come
+What belongs here: estimators on life tables, one or many at once. What does not: how a patient's time and status come
 about (that is SQL, `int_durability_patient`), and group comparisons.
 
-Conventions: at tied times events precede censorings; a time is an event time of the step function, so the curve at
-day d is the value after the last time <= d; NaN means not estimable.
+Conventions: times run along the last axis, strata along the first when there are many; at tied times events precede
+censorings; a time is an event time of the step function, so the curve at day d is the value after the last time <= d;
+NaN means not estimable.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,9 @@ _CERTAIN = 1e-12
 @dataclass(frozen=True)
 class LifeTable:
     """How many patients left the risk set at each distinct time, and why.
+
+    Every array has the same shape: times, or strata by times. A stratum with fewer times than the widest is filled up
+    with infinite times at which nobody leaves.
 
     Args:
         time: Distinct times in increasing order.
@@ -59,14 +63,21 @@ class LifeTable:
     @cached_property
     def n_at_risk(self) -> Counts:
         """Return the patients whose time is at or after each time."""
-        leaving = self.n_event + self.n_competing + self.n_censored
-        return np.cumsum(leaving[::-1])[::-1].astype(np.int64)
+        return _from_the_end(self.n_event + self.n_competing + self.n_censored)
+
+    @cached_property
+    def last_time(self) -> Floats:
+        """Return the largest follow-up, 0 when there is nobody."""
+        finite = np.where(np.isfinite(self.time), self.time, 0.0)
+        return np.asarray(finite.max(axis=-1, initial=0.0), dtype=np.float64)
 
     def n_at_risk_on(self, day: ArrayLike) -> Counts:
         """Return the patients whose time is at or after each of the given days."""
-        days = np.asarray(day, dtype=np.float64)
-        at_risk = np.append(self.n_at_risk, 0)
-        return at_risk[np.searchsorted(self.time, days, side="left")]
+        return _taken(_appended(self.n_at_risk, 0), _n_times(self.time, day, is_before=True))
+
+    def n_events_by(self, day: ArrayLike) -> Counts:
+        """Return the patients with the event of interest on or before each of the given days."""
+        return _taken(_prepended(0, np.cumsum(self.n_event, axis=-1)), _n_times(self.time, day))
 
 
 class Point(NamedTuple):
@@ -88,6 +99,7 @@ class Curve:
         ci_low: Lower limit, NaN where the estimate is 0 or 1.
         ci_high: Upper limit, NaN where the estimate is 0 or 1.
         start: The value before the first time: 1 for survival, 0 for an incidence.
+        last_time: The largest follow-up.
         is_complete: Whether nobody is left whose event is unknown, so that the curve is known for ever.
     """
 
@@ -97,43 +109,43 @@ class Curve:
     ci_low: Floats
     ci_high: Floats
     start: float
-    is_complete: bool
+    last_time: Floats
+    is_complete: NDArray[np.bool_]
 
     def at(self, day: ArrayLike) -> Point:
         """Return the curve after each of the given days, NaN past the last follow-up unless it is complete."""
         days = np.asarray(day, dtype=np.float64)
-        place = np.searchsorted(self.time, days, side="right")
-        is_known = self.is_complete | (days <= self.time.max(initial=0))
+        is_known = np.greater_equal.outer(np.where(self.is_complete, np.inf, self.last_time), days)
+        passed = _n_times(self.time, days)
         columns = ((self.start, self.estimate), (np.nan, self.ci_low), (np.nan, self.ci_high))
-        return Point(*(np.where(is_known, np.append(first, rest)[place], np.nan) for first, rest in columns))
+        return Point(*(np.where(is_known, _taken(_prepended(first, rest), passed), np.nan) for first, rest in columns))
 
 
 class Quantile(NamedTuple):
     """A time with its limits; NaN where the curve never gets there."""
 
-    time: float
-    ci_low: float
-    ci_high: float
+    time: Floats
+    ci_low: Floats
+    ci_high: Floats
 
 
 class RestrictedMean(NamedTuple):
     """The mean time up to a horizon, with its standard error."""
 
-    mean: float
-    std_err: float
+    mean: Floats
+    std_err: Floats
 
 
 def kaplan_meier(table: LifeTable) -> Curve:
     """Return the Kaplan-Meier survival with Greenwood's variance and log-log limits; competing events censor."""
     n, d = table.n_at_risk.astype(np.float64), table.n_event.astype(np.float64)
-    survival = np.asarray(np.cumprod(1 - d / n), dtype=np.float64)
+    survival = np.asarray(np.cumprod(1 - d / np.maximum(n, 1), axis=-1), dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_variance: Floats = np.cumsum(d / (n * (n - d)))
-        relative = np.sqrt(log_variance)
+        relative = np.sqrt(np.cumsum(np.where(d > 0, d / (n * (n - d)), 0.0), axis=-1))
         std_err = np.asarray(survival * relative, dtype=np.float64)
     low, high = _log_log_limits(survival, relative)
-    is_complete = bool((survival == 0).any())
-    return Curve(table.time, survival, std_err, low, high, start=1.0, is_complete=is_complete)
+    is_complete = (survival == 0).any(axis=-1)
+    return Curve(table.time, survival, std_err, low, high, 1.0, table.last_time, is_complete)
 
 
 def aalen_johansen(table: LifeTable) -> Curve:
@@ -142,28 +154,28 @@ def aalen_johansen(table: LifeTable) -> Curve:
     The variance is the delta-method one of Marubini and Valsecchi, which equals R survfit's infinitesimal jackknife.
     Its sums over pairs of times are expanded into cumulative sums, so that the cost is linear in the table.
     """
-    n, d = table.n_at_risk.astype(np.float64), table.n_event.astype(np.float64)
+    n, d = np.maximum(table.n_at_risk, 1).astype(np.float64), table.n_event.astype(np.float64)
     all_events = d + table.n_competing
-    survival_before = np.concatenate(([1.0], np.cumprod(1 - all_events / n)[:-1]))
+    survival_before = _prepended(1.0, np.cumprod(1 - all_events / n, axis=-1)[..., :-1])
     # Rounding may carry the sum past 1 by one unit in the last place.
-    incidence = np.minimum(np.cumsum(survival_before * d / n), 1.0)
+    incidence = np.minimum(_so_far(survival_before * d / n), 1.0)
     left = n - all_events
     # Where everybody leaves, the incidence never moves again and the term is multiplied by zero.
     hazard = np.divide(all_events, n * left, out=np.zeros_like(n), where=left > 0)
     shared = survival_before * d / n**2
     variance = (
-        incidence**2 * np.cumsum(hazard)
-        - 2 * incidence * np.cumsum(incidence * hazard)
-        + np.cumsum(incidence**2 * hazard)
-        + np.cumsum(survival_before**2 * (n - d) / n * d / n**2)
-        - 2 * (incidence * np.cumsum(shared) - np.cumsum(incidence * shared))
+        incidence**2 * _so_far(hazard)
+        - 2 * incidence * _so_far(incidence * hazard)
+        + _so_far(incidence**2 * hazard)
+        + _so_far(survival_before**2 * (n - d) / n * d / n**2)
+        - 2 * (incidence * _so_far(shared) - _so_far(incidence * shared))
     )
     std_err = np.sqrt(np.maximum(variance, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = std_err / incidence
     low, high = _log_log_limits(incidence, relative)
-    is_complete = bool((left == 0).any())
-    return Curve(table.time, incidence, std_err, low, high, start=0.0, is_complete=is_complete)
+    is_complete = (left == 0).any(axis=-1)
+    return Curve(table.time, incidence, std_err, low, high, 0.0, table.last_time, is_complete)
 
 
 def quantile(curve: Curve, q: float = 0.5) -> Quantile:
@@ -175,18 +187,52 @@ def quantile(curve: Curve, q: float = 0.5) -> Quantile:
     return Quantile(*(_first_time(curve.time, band, 1 - q) for band in bands))
 
 
-def restricted_mean(table: LifeTable, horizon: float) -> RestrictedMean:
-    """Return the area under the Kaplan-Meier curve up to the horizon; NaN where follow-up is too short."""
-    curve = kaplan_meier(table)
-    if len(curve.time) == 0 or (curve.time[-1] < horizon and curve.estimate[-1] > 0):
-        return RestrictedMean(np.nan, np.nan)
-    within = curve.time < horizon
-    edges = np.concatenate((curve.time[within], [horizon]))
-    area = np.concatenate(([edges[0]], curve.estimate[within] * np.diff(edges)))
-    remaining = np.cumsum(area[::-1])[::-1][1:]
-    n, d = table.n_at_risk[within].astype(np.float64), table.n_event[within].astype(np.float64)
-    hazard = np.divide(d, n * (n - d), out=np.zeros_like(n), where=n > d)
-    return RestrictedMean(float(area.sum()), float(np.sqrt(np.sum(remaining**2 * hazard))))
+def restricted_mean(table: LifeTable, curve: Curve, horizon: float) -> RestrictedMean:
+    """Return the area under the Kaplan-Meier curve up to the horizon; NaN where follow-up is too short.
+
+    Args:
+        table: The life tables.
+        curve: Their Kaplan-Meier curve.
+        horizon: Days over which the mean is taken.
+    """
+    edges = np.minimum(curve.time, horizon)
+    area = _prepended(1.0, curve.estimate[..., :-1]) * np.diff(_prepended(0.0, edges), axis=-1)
+    remaining = _appended(_from_the_end(area)[..., 1:], 0.0)
+    n, d = table.n_at_risk.astype(np.float64), table.n_event.astype(np.float64)
+    counts = (curve.time < horizon) & (n > d)
+    hazard = np.divide(d, n * (n - d), out=np.zeros_like(n), where=counts)
+    is_known = (curve.last_time >= horizon) | curve.is_complete
+    moments = (area.sum(axis=-1), np.sqrt(np.sum(remaining**2 * hazard, axis=-1)))
+    return RestrictedMean(*(np.where(is_known, moment, np.nan) for moment in moments))
+
+
+def _so_far(values: Floats) -> Floats:
+    return np.cumsum(values, axis=-1)
+
+
+def _from_the_end(values: NDArray[Any]) -> NDArray[Any]:
+    return np.cumsum(values[..., ::-1], axis=-1)[..., ::-1]
+
+
+def _prepended(first: float, rest: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate((np.full((*rest.shape[:-1], 1), first, dtype=rest.dtype), rest), axis=-1)
+
+
+def _appended(rest: NDArray[Any], last: float) -> NDArray[Any]:
+    return np.concatenate((rest, np.full((*rest.shape[:-1], 1), last, dtype=rest.dtype)), axis=-1)
+
+
+def _n_times(time: Floats, day: ArrayLike, *, is_before: bool = False) -> Counts:
+    """Count the times on or before each day, or before it."""
+    days = np.asarray(day, dtype=np.float64)
+    times, flat = time[..., np.newaxis], days.ravel()
+    passed = np.count_nonzero(times < flat if is_before else times <= flat, axis=-2)
+    return np.reshape(passed, time.shape[:-1] + days.shape)
+
+
+def _taken(values: NDArray[Any], place: Counts) -> NDArray[Any]:
+    n_places = place.reshape((*values.shape[:-1], -1))
+    return np.take_along_axis(values, n_places, axis=-1).reshape(place.shape)
 
 
 def _log_log_limits(estimate: Floats, relative_error: Floats) -> tuple[Floats, Floats]:
@@ -198,6 +244,6 @@ def _log_log_limits(estimate: Floats, relative_error: Floats) -> tuple[Floats, F
     return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
 
 
-def _first_time(time: Floats, band: Floats, level: float) -> float:
-    reached = np.flatnonzero(band <= level + _PLATEAU)
-    return float(time[reached[0]]) if len(reached) else np.nan
+def _first_time(time: Floats, band: Floats, level: float) -> Floats:
+    first = np.where(band <= level + _PLATEAU, time, np.inf).min(axis=-1, initial=np.inf)
+    return np.where(np.isfinite(first), first, np.nan)

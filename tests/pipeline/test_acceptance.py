@@ -125,6 +125,40 @@ def test_the_planted_median_durability_lies_within_its_interval(large: Night) ->
         assert low <= truth["median_days_at_visits"] <= high, instrument
 
 
+def test_what_the_further_tables_hold_is_counted_exactly(large: Night) -> None:
+    truth = large.truth["overall"]["besides"]
+    pressure, opioids, screening, therapy = (
+        truth[topic] for topic in ("haemodynamics", "opioids", "screening", "co_therapy")
+    )
+    found = large.rows(
+        f"""
+        select endpoint, numerator, denominator from marts.haemodynamics
+        where {OVERALL} and endpoint in ('severe_pressure', 'pressure_rise')
+        union all
+        select definition, numerator, denominator from marts.opioid_sparing
+        where {OVERALL} and indication = 'all' and time_window = 'wk4' and estimand = 'nri'
+            and definition in ('fall_50', 'to_zero')
+        union all
+        select measure, numerator, denominator from marts.screening_deviations
+        where {OVERALL} and item = 'any' and measure = 'treated_contraindicated'
+        union all
+        select
+            'psychotherapy',
+            count(*) filter (psychotherapy = 'with'),
+            count(*) filter (psychotherapy <> 'not_reported')
+        from intermediate.int_patient_kind
+        """
+    )
+    assert {name: counts for name, *counts in found} == {
+        "severe_pressure": [pressure["n_peak_high"], pressure["n_sessions"]],
+        "pressure_rise": [pressure["n_rise"], pressure["n_sessions"]],
+        "fall_50": [opioids["wk4_n_fall_50"], opioids["wk4_n_known"]],
+        "to_zero": [opioids["wk4_n_stopped"], opioids["wk4_n_known"]],
+        "treated_contraindicated": [screening["n_treated_despite"], screening["n_patients"]],
+        "psychotherapy": [therapy["n_psychotherapy"], therapy["n_patients"]],
+    }
+
+
 def test_a_second_night_with_nothing_new_takes_nothing_and_builds_nothing(large: Night) -> None:
     again = run_nightly(large.settings)
     assert not again.is_new

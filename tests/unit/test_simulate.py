@@ -14,6 +14,7 @@ from registry_pipeline.feeds.load import load_feeds
 from registry_pipeline.settings import Settings
 from registry_pipeline.simulate.arrays import PATIENT_NO
 from registry_pipeline.simulate.clinic import SHAPES, make_clinics
+from registry_pipeline.simulate.feeds import shape_feeds
 from registry_pipeline.simulate.generate import Chunk, generate
 from registry_pipeline.simulate.run import Simulation, patients_for_assessments, simulate
 
@@ -114,6 +115,20 @@ def test_the_canonical_shape_alone_writes_one_csv_per_table(tmp_path: Path) -> N
     simulation = simulate(Settings(home=tmp_path), n_clinics=2, n_patients=20, seed=1, shapes=("canonical",))
     assert {path.suffix for path in simulation.landing.rglob("*_*")} == {".csv"}
     assert {clinic.shape for clinic in simulation.clinics} == {"canonical"}
+
+
+def test_a_clinic_sends_the_tables_that_its_feed_describes(chunks: dict[str, Chunk]) -> None:
+    feeds = shape_feeds(load_contracts(Settings()))
+    for shape, chunk in chunks.items():
+        described = {mapping.table for entry in feeds[shape].files for mapping in entry.tables}
+        assert described == chunk.tables.keys(), shape
+
+
+def test_each_further_table_that_a_mart_reads_comes_from_several_kinds_of_clinics() -> None:
+    clinics = make_clinics(n_clinics=8, n_patients=80, seed=1)
+    for table, least in {"opioid_day": 3, "co_therapy": 4, "screening_item": 3, "session_vital": 2}.items():
+        kinds = {clinic.clinic_type for clinic in clinics if table in clinic.further_tables}
+        assert len(kinds) >= least, table
 
 
 def test_frames_have_the_columns_of_the_contracts_in_order(chunks: dict[str, Chunk]) -> None:

@@ -107,6 +107,52 @@ def test_a_phq9_halves_exactly_while_the_planted_response_lasts(world: tuple[dic
         assert (says == is_so).all()
 
 
+def share(counts: dict[str, int], part: str, whole: str) -> float:
+    return counts[part] / counts[whole]
+
+
+def test_pressure_at_the_peak_is_high_in_1_to_4_percent_of_sessions_and_rises_in_more(
+    world: tuple[dict[str, Any], list[Chunk]],
+) -> None:
+    counts = world[0]["overall"]["besides"]["haemodynamics"]
+    assert counts["n_sessions"] > 3_000
+    assert 0.01 <= share(counts, "n_peak_high", "n_sessions") <= 0.04
+    assert 0.10 <= share(counts, "n_rise", "n_sessions") <= 0.40
+
+
+def test_opioids_fall_by_half_in_some_and_less_often_once_relief_is_lost(
+    world: tuple[dict[str, Any], list[Chunk]],
+) -> None:
+    counts = world[0]["overall"]["besides"]["opioids"]
+    assert counts["n_takers"] > 200
+    assert counts["n_not_convertible"] > 0
+    month, quarter = (share(counts, f"{window}_n_fall_50", f"{window}_n_known") for window in ("wk4", "wk12"))
+    assert 0.15 <= month <= 0.40
+    assert quarter < month
+    assert 0 < counts["wk4_n_stopped"] < counts["wk4_n_fall_50"] <= counts["wk4_n_fall_30"]
+
+
+def test_few_are_treated_despite_a_contraindication_and_many_have_psychotherapy(
+    world: tuple[dict[str, Any], list[Chunk]],
+) -> None:
+    besides = world[0]["overall"]["besides"]
+    assert 0.005 <= share(besides["screening"], "n_treated_despite", "n_patients") <= 0.05
+    assert 0.25 <= share(besides["co_therapy"], "n_psychotherapy", "n_patients") <= 0.55
+
+
+def test_pain_and_mood_respond_together_more_often_than_by_chance(world: tuple[dict[str, Any], list[Chunk]]) -> None:
+    counts = world[0]["overall"]["besides"]["double_response"]
+    n, both = counts["wk4_n_eligible"], counts["wk4_n_both"]
+    assert both / n > (both + counts["wk4_n_pain_only"]) / n * (both + counts["wk4_n_mood_only"]) / n
+
+
+def test_boosters_are_given_on_schedule_and_on_demand(world: tuple[dict[str, Any], list[Chunk]]) -> None:
+    counts = world[0]["overall"]["besides"]["boosters"]
+    for kind in ("scheduled", "on_demand"):
+        assert 0.05 <= share(counts, f"n_with_{kind}", "n_patients") <= 0.30
+        assert counts[f"n_sessions_{kind}"] >= counts[f"n_with_{kind}"]
+
+
 def test_tallies_of_two_clinics_add_up(world: tuple[dict[str, Any], list[Chunk]]) -> None:
     one, two = (tally(chunk) for chunk in world[1][:2])
     both = Tally()
