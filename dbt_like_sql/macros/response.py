@@ -11,6 +11,11 @@ from sqlmesh.core.macros import MacroEvaluator
 
 SLACK = "cast(0.00001 as decimal(14, 8))"
 
+DEFINITIONS = ("response", "substantial", "remission", "remission_strict", "deterioration")
+
+WAYS = ("", "_carried", "_lasting", "_before", "_kept")
+"""How each definition is counted; `intermediate.int_response_counts` says what each is."""
+
 
 def _sql(part: exp.Expr) -> str:
     # An argument may be a whole expression, and it must stay one.
@@ -67,3 +72,38 @@ def deteriorates(
 ) -> str:
     """Tell whether a score is worse than baseline by at least so many points; null when score or points is."""
     return f"-({_improvement(better, baseline, score)}) >= {_sql(points)} - {SLACK}"
+
+
+@macro()
+def definition_counts(_evaluator: MacroEvaluator, responses: exp.Expr) -> list[str]:
+    """Count the rows of int_course_response that meet each definition, in each of the WAYS."""
+    r = responses.sql(dialect="duckdb")
+    return [
+        f"count(case when {condition} then 1 end) as n_{name}{way}"
+        for name in DEFINITIONS
+        for way, condition in zip(
+            WAYS,
+            (
+                f"{r}.is_{name}",
+                f"coalesce({r}.is_{name}, {r}.is_{name}_before)",
+                f"{r}.is_{name} and not {r}.is_retreated",
+                f"{r}.is_observed and {r}.is_{name}_before",
+                f"{r}.is_{name} and {r}.is_{name}_before",
+            ),
+            strict=True,
+        )
+    ]
+
+
+@macro()
+def definition_columns(_evaluator: MacroEvaluator, counts: exp.Expr) -> list[str]:
+    """Name the columns that @definition_counts makes."""
+    return [f"{counts.sql(dialect='duckdb')}.n_{name}{way}" for name in DEFINITIONS for way in WAYS]
+
+
+@macro()
+def of_definition(_evaluator: MacroEvaluator, definition: exp.Expr, counts: exp.Expr, way: exp.Expr) -> str:
+    """Pick the count of the definition of the row, in one of the WAYS."""
+    c = counts.sql(dialect="duckdb")
+    cases = " ".join(f"when '{name}' then {c}.n_{name}{way.name}" for name in DEFINITIONS)
+    return f"case {definition.sql(dialect='duckdb')} {cases} end"

@@ -5,6 +5,19 @@ from sqlmesh import macro
 from sqlmesh.core.macros import MacroEvaluator
 
 
+def _expand(counts: exp.Expr, keys: exp.Expr, sums: exp.Expr, strata: str, kind: str) -> str:
+    key_names = [column.name for column in keys.expressions]
+    group_list = ", ".join(["s.indication", "s.dimension", "s.level", *(f"c.{name}" for name in key_names)])
+    totals = "".join(f", sum(c.{column.name}) as {column.name}" for column in sums.expressions)
+    return f"""
+    select {group_list}{totals}
+    from {counts.sql()} as c
+    inner join intermediate.{strata} as s
+      on c.{kind} = s.{kind}
+    group by {group_list}
+    """
+
+
 @macro()
 def expand_strata(_evaluator: MacroEvaluator, counts: exp.Expr, keys: exp.Expr, sums: exp.Expr) -> str:
     """Sum counts by (patient_kind_no, keys) into (indication, dimension, level, keys).
@@ -17,13 +30,13 @@ def expand_strata(_evaluator: MacroEvaluator, counts: exp.Expr, keys: exp.Expr, 
         keys: The mart's further key columns, as an array.
         sums: The additive columns, as an array.
     """
-    key_names = [column.name for column in keys.expressions]
-    group_list = ", ".join(["s.indication", "s.dimension", "s.level", *(f"c.{name}" for name in key_names)])
-    totals = "".join(f", sum(c.{column.name}) as {column.name}" for column in sums.expressions)
-    return f"""
-    select {group_list}{totals}
-    from {counts.sql()} as c
-    inner join intermediate.int_patient_stratum as s
-      on c.patient_kind_no = s.patient_kind_no
-    group by {group_list}
+    return _expand(counts, keys, sums, "int_patient_stratum", "patient_kind_no")
+
+
+@macro()
+def expand_main_strata(_evaluator: MacroEvaluator, counts: exp.Expr, keys: exp.Expr, sums: exp.Expr) -> str:
+    """Sum counts by (main_kind_no, keys) into (indication, dimension, level, keys) of the main strata.
+
+    The arguments are those of `expand_strata`. Main kinds are few, so counts by many keys stay small.
     """
+    return _expand(counts, keys, sums, "int_main_stratum", "main_kind_no")

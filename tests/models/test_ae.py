@@ -8,10 +8,28 @@ from registry_pipeline.statistics.rates import clopper_pearson, garwood, wilson
 from tests.warehouse_harness import Query, Warehouse
 
 MART = "marts.adverse_event_frequencies"
+OCCURRENCES = "intermediate.int_ae_occurrence inner join intermediate.int_ae_term using (term_no)"
 Rows = list[dict[str, Any]]
 
 
-_KINDS = [(route, status) for route in ("iv", "im") for status in ("complete", "spontaneous_only", "not_done")]
+TRAITS = {
+    "route_code": "iv",
+    "indication_code": "mdd",
+    "ae_form_status": "complete",
+    "setting_code": "clinic",
+    "place_code": "on_site",
+    "hour_band": "morning",
+    "dose_band": "0_3_to_0_6",
+    "session_band": "first",
+    "premedication": "none",
+}
+_kinds: list[tuple[Any, ...]] = []
+
+
+def _kind_no(traits: tuple[Any, ...]) -> int:
+    if traits not in _kinds:
+        _kinds.append(traits)
+    return 1 + _kinds.index(traits)
 
 
 def _patient_no(patient: str) -> int:
@@ -19,20 +37,18 @@ def _patient_no(patient: str) -> int:
 
 
 def session(patient: str, number: int, day: int, **cells: Any) -> dict[str, Any]:
-    kind = (cells.get("route_code", "iv"), cells.get("ae_form_status", "complete"))
+    kind = tuple(cells.get(trait, usual) for trait, usual in TRAITS.items())
     return {
         "patient_no": _patient_no(patient),
         "clinic_id": "C001",
-        "session_kind_no": _KINDS.index(kind),
+        "session_kind_no": _kind_no(kind),
         "course_id": f"k-{patient}",
         "session_id": f"{patient}-{number}",
         "session_no": number,
         "study_day": day,
         "course_intent": "induction",
-        "route_code": "iv",
-        "indication_code": "mdd",
         "phase_derived": "induction",
-        "ae_form_status": "complete",
+        **TRAITS,
         **cells,
     }
 
@@ -45,6 +61,9 @@ def event(session_id: str, term: str, day: int, **cells: Any) -> dict[str, Any]:
         "session_id": session_id,
         "ae_term": term,
         "onset_day": day,
+        "serious": False,
+        "action": "none",
+        "related": "unknown",
         **cells,
     }
 
@@ -76,17 +95,19 @@ def test_an_event_noted_twice_in_a_session_counts_once_and_any_counts_the_sessio
         [session("a", 1, 0), session("b", 1, 0)],
         [event("a-1", "nausea", 0), event("a-1", "nausea", 1), event("a-1", "dissociation", 0)],
     )
-    query = warehouse(given, "intermediate.int_ae_event")
-    assert query("select session_id, ae_term, first_onset_day from intermediate.int_ae_event order by ae_term") == [
-        {"session_id": "a-1", "ae_term": term, "first_onset_day": 0} for term in ("any", "dissociation", "nausea")
+    query = warehouse(given, "intermediate.int_ae_occurrence")
+    assert query(f"select ae_term, n_events, first_onset_day from {OCCURRENCES} where kind_no > 0 order by 1") == [
+        {"ae_term": "any", "n_events": 3, "first_onset_day": 0},
+        {"ae_term": "dissociation", "n_events": 1, "first_onset_day": 0},
+        {"ae_term": "nausea", "n_events": 2, "first_onset_day": 0},
     ]
 
 
 def test_an_event_of_a_follow_up_contact_or_of_another_clinic_is_no_event_of_a_session(warehouse: Warehouse) -> None:
     elsewhere = event("a-1", "nausea", 0, clinic_id="C002")
     later = {**event("a-1", "nausea", 9), "session_id": None, "followup_id": "f1"}
-    query = warehouse(tables([session("a", 1, 0)], [elsewhere, later]), "intermediate.int_ae_event")
-    assert query("select * from intermediate.int_ae_event") == []
+    query = warehouse(tables([session("a", 1, 0)], [elsewhere, later]), "intermediate.int_ae_occurrence")
+    assert query(f"select * from {OCCURRENCES}") == []
 
 
 def test_only_complete_forms_count_in_numerator_and_denominator_of_the_primary_frequency(warehouse: Warehouse) -> None:
@@ -172,8 +193,10 @@ def tables_cut(given: dict[str, Rows], day: int) -> dict[str, Rows]:
 
 def test_an_onset_after_the_time_at_risk_ends_it_without_shortening_it(warehouse: Warehouse) -> None:
     given = tables([session("a", 1, 0), session("a", 2, 5)], [event("a-1", "nausea", 90)])
-    query = warehouse(given, "intermediate.int_ae_patient_term")
-    assert query("select distinct days_after_event from intermediate.int_ae_patient_term") == [{"days_after_event": 0}]
+    query = warehouse(given, "intermediate.int_ae_sum")
+    assert query(
+        "select distinct days_after_event from intermediate.int_ae_sum where days_after_event is not null"
+    ) == [{"days_after_event": 0}]
 
 
 def test_a_small_group_of_patients_has_the_exact_interval(warehouse: Warehouse) -> None:

@@ -55,6 +55,22 @@ def test_leaving_a_clinic_out_is_told_only_where_no_clinic_has_a_small_cell(ware
     assert (small["leave_one_out_low"], small["leave_one_out_high"], small["is_influenced"]) == (None, None, None)
 
 
+def test_beyond_a_hundred_clinics_none_is_left_out(warehouse: Warehouse) -> None:
+    hundred = variation(built(warehouse, *[(20, 40), (24, 50)] * 50))
+    more = variation(built(warehouse, *[(20, 40), (24, 50)] * 50, (20, 40)))
+    assert (hundred["leave_one_out_low"], hundred["is_influenced"]) == (0.49, False)
+    assert (more["n_clinics"], more["leave_one_out_low"], more["is_influenced"]) == (101, None, None)
+
+
+def test_questions_do_not_touch_each_other(warehouse: Warehouse) -> None:
+    few = [{**KEY, "level": f"C{n:03}", "numerator": n, "denominator": 3 * n} for n in range(11, 16)]
+    many = [{**row, "instrument": "gad7", "level": f"{row['level']}{n}"} for row in few for n in range(4)]
+    together = warehouse({"marts.response_rates": few + many}, VARIATION, FUNNEL)
+    rows = [together(f"select * from {mart} where instrument = 'phq9' order by all") for mart in (VARIATION, FUNNEL)]
+    alone = warehouse({"marts.response_rates": few}, VARIATION, FUNNEL)
+    assert rows == [alone(f"select * from {mart} order by all") for mart in (VARIATION, FUNNEL)]
+
+
 def test_the_order_of_rows_changes_nothing(warehouse: Warehouse) -> None:
     rows = [
         {**KEY, "level": f"C{place:03}", "numerator": x, "denominator": n}

@@ -33,9 +33,6 @@ def tables(days: dict[int, float], retreatment_day: int | None = None, **follow_
         ],
         "intermediate.int_consented_patient": [{**PATIENT, **KEY, "data_cut_day": 365}],
         "intermediate.int_session": [{**PATIENT, "session_id": f"s{day}", "study_day": day} for day in sessions],
-        "intermediate.int_baseline": [
-            {**PATIENT, "instrument": "nrs_avg", "baseline_score": BASELINE, "is_eligible": True}
-        ],
         "intermediate.int_score": [
             {
                 **PATIENT,
@@ -47,6 +44,17 @@ def tables(days: dict[int, float], retreatment_day: int | None = None, **follow_
                 "can_be_outcome": True,
             }
             for number, (day, score) in enumerate(days.items())
+        ]
+        + [
+            {
+                **PATIENT,
+                "assessment_id": "baseline",
+                "instrument": "nrs_avg",
+                "study_day": 0,
+                "score": BASELINE,
+                "can_be_baseline": True,
+                "can_be_outcome": False,
+            }
         ],
         "staging.stg_followup_contact": [{"clinic_id": "C001", "patient_id": "p", **follow_up}] if follow_up else [],
     }

@@ -111,7 +111,10 @@ def test_on_a_session_day_an_outcome_must_be_taken_before_the_dose(
 
 
 def _baseline(warehouse: Warehouse, *scores: dict[str, Any]) -> list[dict[str, Any]]:
-    query = warehouse({"intermediate.int_score": list(scores)}, "intermediate.int_baseline")
+    query = warehouse(
+        {"intermediate.int_score": list(scores), "intermediate.int_cohort": [COHORT], "intermediate.int_session": []},
+        "intermediate.int_baseline",
+    )
     return query("select baseline_day, baseline_score, is_averaged, is_eligible from intermediate.int_baseline")
 
 
@@ -153,7 +156,12 @@ def test_a_safety_scale_has_no_baseline(warehouse: Warehouse) -> None:
 
 def _window(warehouse: Warehouse, window: str, *scores: dict[str, Any]) -> list[tuple[Any, ...]]:
     query = warehouse(
-        {"intermediate.int_score": list(scores), "intermediate.int_cohort": [COHORT]}, "intermediate.int_window_score"
+        {
+            "intermediate.int_score": list(scores),
+            "intermediate.int_cohort": [COHORT],
+            "intermediate.int_session": [],
+        },
+        "intermediate.int_window_score",
     )
     rows = query(f"select * from intermediate.int_window_score where time_window = '{window}'")
     return [(row["window_day"], row["window_score"], row["is_averaged"]) for row in rows]

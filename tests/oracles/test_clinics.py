@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from registry_pipeline.statistics.funnel import binomial_limits
-from registry_pipeline.statistics.pooling import leave_one_out, logits
+from registry_pipeline.statistics.pooling import Effects, leave_one_out, logits, pool
 from tests.warehouse_harness import Query, Warehouse
 
 TOLERANCE = 1e-9
@@ -63,6 +63,9 @@ def test_the_pooled_rate_its_limits_and_the_variance_equal_metafors(marts: Query
     assert (row["rate"], row["ci_low"], row["ci_high"]) == close((reml.p_mu, reml.p_lo, reml.p_hi))
     assert (row["tau2"], 100 * row["i2"]) == close((reml.tau2, reml.I2_pct_from_Q))
     assert (row["dl_rate"], row["dl_ci_low"], row["dl_ci_high"]) == close((dl.p_mu, dl.p_lo, dl.p_hi))
+    common = expected(shared, dataset, "EE", "z")
+    found = (row["common_rate"], row["common_ci_low"], row["common_ci_high"])
+    assert found == close((common.p_mu, common.p_lo, common.p_hi))
 
 
 def test_the_prediction_interval_is_that_of_higgins_thompson_and_spiegelhalter(marts: Query, shared: Path) -> None:
@@ -86,9 +89,42 @@ def test_the_rate_without_each_clinic_equals_metafors(shared: Path, inputs: pd.D
     for estimator, method in (("dl", "DL"), ("reml", "REML")):
         wanted = oracle[(oracle["dataset"] == dataset) & (oracle["method"] == method)]
         assert wanted["left_out"].tolist() == clinics["clinic"].tolist()
-        found = [one.as_proportions() for one in leave_one_out(logits(clinics["x"], clinics["n"]), estimator)]
-        assert [one.mean for one in found] == close(wanted["p_mu"].tolist())
-        assert [one.tau2 for one in found] == close(wanted["tau2"].tolist())
+        found = leave_one_out(logits([clinics["x"]], [clinics["n"]]), estimator).as_proportions()
+        assert found.mean[0] == close(wanted["p_mu"].to_numpy())
+        assert found.tau2[0] == close(wanted["tau2"].to_numpy())
+
+
+@pytest.mark.parametrize(("measure", "file"), [("MD", "meta_md"), ("SMD", "meta_smd")])
+def test_differences_of_means_pool_as_proportions_do(shared: Path, measure: str, file: str) -> None:
+    studies = pd.read_csv(shared / "oracles" / f"{file}_effects_synthetic.csv")
+    oracle = pd.read_csv(shared / "oracles" / "meta_md_expected_synthetic.csv").query("measure == @measure")
+    wanted = {(row.method, row.test): row for row in oracle.itertuples()}
+    effects = Effects(studies[["yi"]].to_numpy().T, studies[["vi"]].to_numpy().T)
+    common, dl, reml = (pool(effects, estimator) for estimator in ("common", "dl", "reml"))
+
+    for found, method in ((common, "EE"), (dl, "DL"), (reml, "REML")):
+        row = wanted[method, "z"]
+        assert (found.mean[0], found.std_err[0], found.tau2[0], found.q[0]) == close((row.mu, row.se, row.tau2, row.Q))
+    for found, method in ((common, "EE"), (dl, "DL")):
+        row = wanted[method, "z"]
+        assert (found.ci_low[0], found.ci_high[0]) == close((row.ci_lo, row.ci_hi))
+    # Hartung and Knapp's standard error, or the model's own where theirs is smaller: t with 6 degrees of freedom.
+    half = 2.4469118511449692 * max(wanted["REML", "knha"].se, wanted["REML", "z"].se)
+    assert (reml.ci_high[0] - reml.mean[0], reml.mean[0] - reml.ci_low[0]) == close((half, half))
+
+
+@pytest.mark.parametrize(("measure", "file"), [("MD", "meta_md"), ("SMD", "meta_smd")])
+def test_a_pooled_difference_without_each_study_equals_metafors(shared: Path, measure: str, file: str) -> None:
+    studies = pd.read_csv(shared / "oracles" / f"{file}_effects_synthetic.csv")
+    oracle = pd.read_csv(shared / "oracles" / "meta_md_leave_one_out_expected_synthetic.csv")
+    effects = Effects(studies[["yi"]].to_numpy().T, studies[["vi"]].to_numpy().T)
+    for estimator, method in (("dl", "DL"), ("reml", "REML")):
+        keys = {"measure": measure, "method": method, "test": "z"}
+        wanted = oracle[np.logical_and.reduce([oracle[name] == value for name, value in keys.items()])]
+        found = leave_one_out(effects, estimator)
+        assert wanted["left_out"].tolist() == studies["study"].tolist()
+        assert found.mean[0] == close(wanted["mu"].to_numpy())
+        assert found.tau2[0] == close(wanted["tau2"].to_numpy())
 
 
 def test_the_funnel_of_the_main_data_set_equals_the_oracle(marts: Query, shared: Path) -> None:

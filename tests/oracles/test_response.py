@@ -91,6 +91,9 @@ def registry(shared: Path, warehouse: Warehouse) -> Query:
             ],
         },
         "marts.response_rates",
+        "intermediate.int_baseline",
+        "intermediate.int_window_score",
+        "intermediate.int_response",
     )
 
 

@@ -79,7 +79,7 @@ def test_landmarks_and_restricted_means_equal_r(shared: Path, stratum: tuple[str
         if 0 < row.S_tau < 1:
             assert_close((point.ci_low, point.ci_high), (row.S_tau_lo, row.S_tau_hi))
         assert table.n_at_risk_on(row.tau) == row.n_risk_at_tau
-        assert_close(restricted_mean(table, row.tau), (row.rmst, row.rmst_se))
+        assert_close(restricted_mean(table, curve, row.tau), (row.rmst, row.rmst_se))
 
 
 @pytest.mark.parametrize("cause", [1, 2])

@@ -1,13 +1,15 @@
 MODEL (
   name intermediate.int_ae_cell,
   kind FULL,
-  description 'The cells in which adverse events are counted: every route, every diagnosis and all sessions together, each by what was asked for. A session lies in several.',
+  description 'The cells in which adverse events of sessions are counted: each level of each dimension, by what was asked for. A session lies in several.',
   column_descriptions (
     session_kind_no = 'A kind of session that lies in the cell.',
     cell_no = 'Number of the cell in this build.',
-    dimension = 'overall, route or indication.',
-    level = 'all, the route or the diagnosis.',
-    ascertainment = 'Which sessions count: complete, all or spontaneous.'
+    dimension = 'overall, route, indication, setting, place, hour, dose, session or premedication.',
+    level = 'all, or the level of the dimension. Of sessions: first, second_to_sixth, later, and first_six, the first two together.',
+    ascertainment = 'Which sessions count: complete, all or spontaneous.',
+    is_timed = 'Whether time at risk is counted in the cell: overall, by route and by diagnosis. Between two sessions at different hours time belongs to neither.',
+    is_counted = 'Whether events are counted in the cell. Where no time is, only those by complete forms are; of the others only the sessions are counted.'
   ),
   grain (session_kind_no, cell_no),
   audits (
@@ -17,21 +19,58 @@ MODEL (
 );
 
 with kinds as (
-  select distinct s.session_kind_no, s.route_code, s.indication_code, s.ae_form_status,
+  select distinct
+    s.session_kind_no,
+    s.ae_form_status,
+    s.route_code,
+    s.indication_code,
+    s.setting_code,
+    s.place_code,
+    s.hour_band,
+    s.dose_band,
+    s.session_band,
+    s.premedication,
   from intermediate.int_session as s
+),
+
+levels as (
+  select
+    k.session_kind_no,
+    k.ae_form_status,
+    d.dimension,
+    case d.dimension
+      when 'overall' then 'all'
+      when 'route' then k.route_code
+      when 'indication' then k.indication_code
+      when 'setting' then k.setting_code
+      when 'place' then k.place_code
+      when 'hour' then k.hour_band
+      when 'dose' then k.dose_band
+      when 'session' then k.session_band
+      when 'premedication' then k.premedication
+    end as level,
+  from kinds as k
+  inner join reference.strata as d
+    on d.is_of_sessions and d.dimension <> 'clinic'
+  union all
+  -- Up to the sixth session: how many patients have had the event by then.
+  select k.session_kind_no, k.ae_form_status, 'session' as dimension, 'first_six' as level,
+  from kinds as k
+  inner join reference.strata as d
+    on d.is_of_sessions and d.dimension = 'session'
+  where k.session_band in ('first', 'second_to_sixth')
 ),
 
 members as (
   select
-    k.session_kind_no,
-    d.dimension,
-    case d.dimension when 'route' then k.route_code when 'indication' then k.indication_code else 'all' end as level,
+    l.session_kind_no,
+    l.dimension,
+    l.level,
     a.ascertainment,
-  from kinds as k
+    l.dimension in ('overall', 'route', 'indication') as is_timed,
+  from levels as l
   inner join intermediate.int_ae_ascertainment as a
-    on k.ae_form_status = a.ae_form_status
-  inner join reference.strata as d
-    on d.is_of_sessions and d.dimension <> 'clinic'
+    on l.ae_form_status = a.ae_form_status
 )
 
 select
@@ -40,4 +79,6 @@ select
   m.dimension::varchar as dimension,
   m.level::varchar as level,
   m.ascertainment,
+  m.is_timed,
+  m.is_timed or m.ascertainment = 'complete' as is_counted,
 from members as m

@@ -35,103 +35,28 @@ MODEL (
   )
 );
 
-with judged as (
-  select
-    a.patient_no,
-    a.instrument,
-    a.days,
-    a.position,
-    a.is_in_response,
-    a.last_response_days,
-    case
-      when a.is_in_response then null
-      when not a.is_next_in_response then 'confirmed'
-      when f.retreatment_day - f.last_induction_day - a.days <= 28 then 'confirmed_by_retreatment'
-      when a.is_next_in_response is null then 'unconfirmed_last'
-    end as loss_kind,
-  from intermediate.int_durability_assessment as a
-  inner join intermediate.int_durability_follow_up as f
-    on a.patient_no = f.patient_no
-),
-
-summarised as (
-  select
-    j.patient_no,
-    j.instrument,
-    bool_or(j.position = 1 and j.days <= 14) as is_assessed,
-    bool_or(j.position = 1 and j.days <= 14 and j.is_in_response) as is_evaluable,
-    max(j.days) as last_days,
-    max(j.last_response_days) as last_response_days,
-    -- The last day in response never falls as days go by, so the least belongs to the first loss.
-    min(case when j.loss_kind is not null then j.last_response_days end) as last_response_days_before_loss,
-    min(case when j.loss_kind is not null then j.days end) as loss_days,
-    min(case when j.loss_kind = 'confirmed' then j.days end) as confirmed_days,
-    min(case when j.loss_kind = 'confirmed_by_retreatment' then j.days end) as retreated_days,
-  from judged as j
-  group by j.patient_no, j.instrument
-),
-
-followed as (
-  select
-    b.patient_no,
-    b.instrument,
-    f.last_induction_day,
-    f.retreatment_day,
-    f.death_day,
-    coalesce(s.is_assessed, false) as is_assessed,
-    coalesce(s.is_evaluable, false) as is_evaluable,
-    s.last_days,
-    s.loss_days,
-    coalesce(s.last_response_days_before_loss, s.last_response_days) as last_response_days,
-    case
-      when s.loss_days is null then null
-      when s.loss_days = s.confirmed_days then 'confirmed'
-      when s.loss_days = s.retreated_days then 'confirmed_by_retreatment'
-      else 'unconfirmed_last'
-    end as loss_kind,
-    -- After 56 days without an assessment nobody knows whether response had been lost before.
-    case when f.retreatment_day - f.last_induction_day - s.last_days <= 56
-      then f.retreatment_day - f.last_induction_day
-    end as retreatment_days,
-    case when f.death_day - f.last_induction_day - s.last_days <= 56
-      then f.death_day - f.last_induction_day
-    end as death_days,
-  from intermediate.int_baseline as b
-  inner join intermediate.int_durability_follow_up as f
-    on b.patient_no = f.patient_no
-  left join summarised as s
-    on b.patient_no = s.patient_no and b.instrument = s.instrument
-  where b.is_eligible
-)
-
 select
-  f.patient_no,
-  f.instrument,
-  f.is_assessed,
-  f.is_evaluable,
-  case when f.is_evaluable then null when f.is_assessed then 'not_in_response' else 'no_assessment' end
+  s.patient_no,
+  s.instrument,
+  s.is_assessed,
+  s.is_evaluable,
+  case when s.is_evaluable then null when s.is_assessed then 'not_in_response' else 'no_assessment' end
     as not_evaluable_reason,
-  case when f.is_evaluable then f.last_induction_day + f.loss_days end as loss_day,
-  case when f.is_evaluable then f.loss_kind end as loss_kind,
-  case when f.is_evaluable then f.last_induction_day + f.last_response_days end as last_in_response_day,
-  f.retreatment_day,
-  f.death_day,
-  case when f.is_evaluable then f.last_response_days end as interval_low_days,
-  case when f.is_evaluable then f.loss_days end as interval_high_days,
-  case when f.is_evaluable then coalesce(f.loss_days, f.last_days) end as censored_days,
-  case when f.is_evaluable then case when f.loss_days is null then 0 else 1 end end as censored_status,
-  case when f.is_evaluable then coalesce(f.loss_days, f.retreatment_days, f.last_days) end as composite_days,
-  case when f.is_evaluable then
-    case when f.loss_days is null and f.retreatment_days is null then 0 else 1 end
-  end as composite_status,
-  case when f.is_evaluable then coalesce(f.loss_days, f.retreatment_days, f.death_days, f.last_days) end
-    as competing_days,
-  case when f.is_evaluable then
-    case
-      when f.loss_days is not null then 1
-      when f.retreatment_days is not null then 2
-      when f.death_days is not null then 3
-      else 0
-    end
-  end as competing_status,
-from followed as f
+  s.last_induction_day + l.loss_days as loss_day,
+  l.loss_kind,
+  s.last_induction_day + l.last_response_days as last_in_response_day,
+  s.retreatment_day,
+  s.death_day,
+  l.last_response_days as interval_low_days,
+  l.loss_days as interval_high_days,
+  l.censored_days,
+  l.censored_status,
+  l.composite_days,
+  l.composite_status,
+  l.competing_days,
+  l.competing_status,
+from intermediate.int_durability_start as s
+left join intermediate.int_durability_loss as l
+  on s.patient_no = l.patient_no
+  and s.instrument = l.instrument
+  and l.loss_definition = 'response_lost'

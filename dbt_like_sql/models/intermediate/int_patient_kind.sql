@@ -11,7 +11,7 @@ MODEL (
     place_code = 'home or on_site, of the first session.',
     hour_band = 'Time of day of the first session.',
     dose_band = 'Dose by body weight of the first session.',
-    cumulative_dose = 'Doses of induction added up: under_400_mg or 400_mg_and_over where all were intravenous; not_iv; unknown when a dose is missing.',
+    cumulative_dose_band = 'Doses of induction added up where all were intravenous: under_200_mg, 200_to_400_mg, 400_to_600_mg or 600_mg_and_over; not_iv; unknown when a dose is missing.',
     age_group = 'under_46, 46_and_over or unknown.',
     psychotherapy = 'with or without psychotherapy or integration begun by the end of induction; not_reported by clinics that send no co-therapy.',
     rehabilitation = 'with or without physiotherapy or rehabilitation begun by the end of induction; not_reported likewise.',
@@ -67,10 +67,13 @@ traits as (
     coalesce(c.dose_band, 'unknown') as dose_band,
     case
       when d.n_iv < d.n_sessions then 'not_iv'
-      when d.n_doses = d.n_sessions and d.dose_mg >= 400 then '400_mg_and_over'
-      when d.n_doses = d.n_sessions then 'under_400_mg'
+      when d.n_doses < d.n_sessions then 'unknown'
+      when d.dose_mg >= 600 then '600_mg_and_over'
+      when d.dose_mg >= 400 then '400_to_600_mg'
+      when d.dose_mg >= 200 then '200_to_400_mg'
+      when d.dose_mg is not null then 'under_200_mg'
       else 'unknown'
-    end as cumulative_dose,
+    end as cumulative_dose_band,
     coalesce(p.age_group, 'unknown') as age_group,
     case when r.clinic_id is null then 'not_reported' when t.has_psychotherapy then 'with' else 'without' end
       as psychotherapy,
@@ -96,7 +99,7 @@ kinds as (
     k.place_code,
     k.hour_band,
     k.dose_band,
-    k.cumulative_dose,
+    k.cumulative_dose_band,
     k.age_group,
     k.psychotherapy,
     k.rehabilitation,
@@ -109,7 +112,7 @@ kinds as (
         k.place_code,
         k.hour_band,
         k.dose_band,
-        k.cumulative_dose,
+        k.cumulative_dose_band,
         k.age_group,
         k.psychotherapy,
         k.rehabilitation
@@ -123,7 +126,7 @@ kinds as (
       t.place_code,
       t.hour_band,
       t.dose_band,
-      t.cumulative_dose,
+      t.cumulative_dose_band,
       t.age_group,
       t.psychotherapy,
       t.rehabilitation
@@ -140,7 +143,7 @@ select
   t.place_code,
   t.hour_band,
   t.dose_band,
-  t.cumulative_dose,
+  t.cumulative_dose_band,
   t.age_group,
   t.psychotherapy,
   t.rehabilitation,
@@ -154,7 +157,7 @@ inner join kinds as k
   and t.place_code = k.place_code
   and t.hour_band = k.hour_band
   and t.dose_band = k.dose_band
-  and t.cumulative_dose = k.cumulative_dose
+  and t.cumulative_dose_band = k.cumulative_dose_band
   and t.age_group = k.age_group
   and t.psychotherapy = k.psychotherapy
   and t.rehabilitation = k.rehabilitation

@@ -21,6 +21,7 @@ MODEL (
     phase_derived = 'Induction until a gap of more than maintenance_gap_days within the course, maintenance after it; courses of maintenance or rescue are maintenance throughout.',
     ae_form_status = 'Whether adverse events were asked for (complete), only taken when offered, or not asked.',
     dose_mg = 'Dose in mg, null when missing.',
+    discharge_min = 'Minutes from the start of the dose to discharge, null when missing.',
     dose_mg_per_kg = 'Dose by body weight in mg/kg, as sent or from dose and weight; null when neither is known.',
     is_phase_as_reported = 'Whether the clinic called the session induction exactly when the days do; null when it gave no phase.',
     session_kind_no = 'Number of its combination of what sessions are counted by, from route to premedication, in this build.'
@@ -64,6 +65,7 @@ sessions as (
     s.ae_form_status,
     s.phase_reported,
     s.dose_mg,
+    s.discharge_min,
     coalesce(s.setting, 'unknown') as setting_code,
     case
       when s.setting in ('home_supervised', 'home_telehealth') then 'home'
@@ -166,6 +168,7 @@ traits as (
     s.premedication,
     s.phase_reported,
     s.dose_mg,
+    s.discharge_min,
     s.dose_mg_per_kg,
   from sessions as s
   inner join bands as b
@@ -231,6 +234,7 @@ select
   t.session_band,
   t.premedication,
   t.dose_mg,
+  t.discharge_min,
   t.dose_mg_per_kg,
   case
     when t.phase_reported <> 'unknown' then (t.phase_reported = 'induction') = (t.phase_derived = 'induction')

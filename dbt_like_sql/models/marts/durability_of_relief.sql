@@ -2,40 +2,6 @@ MODEL (
   name marts.durability_of_relief,
   kind FULL,
   description 'How long patients in response at the end of induction stay so. Observed in registry, uncontrolled, and conditional on having responded.',
-  column_descriptions (
-    indication = 'all, or the diagnosis that the course was for.',
-    instrument = 'The outcome instrument that response is measured with.',
-    estimand = 'What retreatment means. censor_at_retreatment: follow-up ends (informative). composite: it counts as loss. competing: it rules loss out, as death does (primary where boosters are scheduled).',
-    dimension = 'overall, clinic, indication, route, setting, place, hour, dose, cumulative_dose, age_group, psychotherapy or rehabilitation.',
-    level = 'The level of that dimension; all when it is overall.',
-    numerator = 'Responders who lost response during follow-up (in composite, or were retreated).',
-    denominator = 'Patients in response at the end of induction.',
-    rate = 'Probability of having lost response by landmark_day: 1 - survival, not numerator / denominator, because follow-up differs.',
-    ci_low = 'Lower limit of the 95 % interval of rate.',
-    ci_high = 'Upper limit of the 95 % interval of rate.',
-    ci_method = 'greenwood_log_log (Kaplan-Meier) or delta_log_log (Aalen-Johansen, in competing).',
-    landmark_day = 'Days after the last induction session that rate is for: the last of 28, 56, 84 and 182 with at least 11 patients at risk.',
-    median_days = 'First day by which half have lost response; null when not reached.',
-    median_ci_low = 'Lower limit of the 95 % interval of the median.',
-    median_ci_high = 'Upper limit of the 95 % interval of the median; null when not reached.',
-    survival_28d = 'Probability of not having lost response 28 days after the last induction session; null with fewer than 11 patients at risk.',
-    survival_28d_ci_low = 'Lower limit of the 95 % interval of survival_28d.',
-    survival_28d_ci_high = 'Upper limit of the 95 % interval of survival_28d.',
-    survival_56d = 'Probability of not having lost response 56 days after the last induction session; null with fewer than 11 patients at risk.',
-    survival_56d_ci_low = 'Lower limit of the 95 % interval of survival_56d.',
-    survival_56d_ci_high = 'Upper limit of the 95 % interval of survival_56d.',
-    survival_84d = 'Probability of not having lost response 84 days after the last induction session; null with fewer than 11 patients at risk.',
-    survival_84d_ci_low = 'Lower limit of the 95 % interval of survival_84d.',
-    survival_84d_ci_high = 'Upper limit of the 95 % interval of survival_84d.',
-    survival_182d = 'Probability of not having lost response 182 days after the last induction session; null with fewer than 11 patients at risk.',
-    survival_182d_ci_low = 'Lower limit of the 95 % interval of survival_182d.',
-    survival_182d_ci_high = 'Upper limit of the 95 % interval of survival_182d.',
-    n_treated = 'Treated patients with an eligible baseline on the instrument. A patient seen at two clinics counts twice.',
-    n_assessed = 'Of these, assessed within 14 days after the last induction session.',
-    coverage = 'n_assessed / n_treated; below 0.60 the responders may not be like the rest.',
-    is_suppressed = 'Whether the row is hidden for small cells; always false here, decided at release.',
-    suppression_reason = 'Why the row is hidden.'
-  ),
   grain (indication, instrument, estimand, dimension, level),
   audits (
     not_null(columns := (indication, instrument, estimand, dimension, level, numerator, denominator, n_treated)),
@@ -52,27 +18,74 @@ MODEL (
   )
 );
 
-with estimands as (
-  select e.estimand,
-  from (values ('censor_at_retreatment'), ('composite'), ('competing')) as e(estimand)
+-- A landmark with fewer than 11 patients at risk is not shown: the curve there hangs on a handful of people.
+with landmarks as (
+  select
+    c.stratum_no,
+    c.reading_no,
+    c.day,
+    c.survival,
+    c.ci_low,
+    c.ci_high,
+    row_number() over (partition by c.stratum_no, c.reading_no order by c.day desc) = 1 as is_last,
+  from intermediate.int_durability_curve as c
+  where c.day in (28, 56, 84, 182) and c.n_at_risk >= 11
+),
+
+shown as (
+  select
+    l.stratum_no,
+    l.reading_no,
+    max(l.day) as landmark_day,
+    max(case when l.is_last then 1 - l.survival end) as rate,
+    max(case when l.is_last then 1 - l.ci_high end) as ci_low,
+    max(case when l.is_last then 1 - l.ci_low end) as ci_high,
+    max(case when l.day = 28 then l.survival end) as survival_28d,
+    max(case when l.day = 28 then l.ci_low end) as survival_28d_ci_low,
+    max(case when l.day = 28 then l.ci_high end) as survival_28d_ci_high,
+    max(case when l.day = 56 then l.survival end) as survival_56d,
+    max(case when l.day = 56 then l.ci_low end) as survival_56d_ci_low,
+    max(case when l.day = 56 then l.ci_high end) as survival_56d_ci_high,
+    max(case when l.day = 84 then l.survival end) as survival_84d,
+    max(case when l.day = 84 then l.ci_low end) as survival_84d_ci_low,
+    max(case when l.day = 84 then l.ci_high end) as survival_84d_ci_high,
+    max(case when l.day = 182 then l.survival end) as survival_182d,
+    max(case when l.day = 182 then l.ci_low end) as survival_182d_ci_low,
+    max(case when l.day = 182 then l.ci_high end) as survival_182d_ci_high,
+  from landmarks as l
+  group by l.stratum_no, l.reading_no
+),
+
+medians as (
+  select
+    c.stratum_no,
+    c.reading_no,
+    c.n_events_in_all,
+    c.median_days,
+    c.median_ci_low,
+    c.median_ci_high,
+  from intermediate.int_durability_curve as c
+  where c.day = 0
 )
 
 select
   d.indication,
   d.instrument,
-  e.estimand::varchar as estimand,
+  r.estimand,
   d.dimension,
   d.level,
-  coalesce(s.numerator, 0)::bigint as numerator,
+  coalesce(m.n_events_in_all, 0)::bigint as numerator,
   d.n_responders as denominator,
   s.rate,
   s.ci_low,
   s.ci_high,
-  s.ci_method,
-  s.landmark_day,
-  s.median_days::integer as median_days,
-  s.median_ci_low::integer as median_ci_low,
-  s.median_ci_high::integer as median_ci_high,
+  case when m.stratum_no is not null
+    then case r.estimand when 'competing' then 'delta_log_log' else 'greenwood_log_log' end
+  end::varchar as ci_method,
+  s.landmark_day::integer as landmark_day,
+  m.median_days::integer as median_days,
+  m.median_ci_low::integer as median_ci_low,
+  m.median_ci_high::integer as median_ci_high,
   s.survival_28d,
   s.survival_28d_ci_low,
   s.survival_28d_ci_high,
@@ -91,10 +104,9 @@ select
   false as is_suppressed,
   null::varchar as suppression_reason,
 from intermediate.int_durability_denominator as d
-cross join estimands as e
-left join intermediate.int_durability_summary as s
-  on d.indication = s.indication
-  and d.instrument = s.instrument
-  and e.estimand = s.estimand
-  and d.dimension = s.dimension
-  and d.level = s.level
+inner join intermediate.int_durability_reading as r
+  on d.instrument = r.instrument
+left join medians as m
+  on d.stratum_no = m.stratum_no and r.reading_no = m.reading_no
+left join shown as s
+  on d.stratum_no = s.stratum_no and r.reading_no = s.reading_no

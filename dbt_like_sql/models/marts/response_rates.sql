@@ -6,16 +6,16 @@ MODEL (
     indication = 'Diagnosis that the course is for, or all.',
     instrument = 'The outcome instrument.',
     time_window = 'The window in which the score was read.',
-    definition = 'response, substantial, remission or deterioration, as the instrument defines it.',
-    estimand = 'How missing scores count: nri as not meeting the definition (primary), observed not at all, locf by the last valid score, worst_case and best_case all as not meeting or all as meeting it.',
-    dimension = 'What level is a level of: overall, clinic, indication, route, setting, place, hour, dose, cumulative_dose, age_group, psychotherapy or rehabilitation.',
+    definition = 'response, substantial, remission, remission_strict or deterioration, as the instrument defines it.',
+    estimand = 'How missing scores count: nri as not meeting the definition (primary), observed not at all, locf by the last valid score, composite as nri and so a patient treated again before, imputed from patients alike, worst_case and best_case all as not meeting or all as meeting it.',
+    dimension = 'What level is a level of: overall, clinic, indication, route, setting, place, hour, dose, cumulative_dose, cumulative_dose_band, age_group, dose_and_age, psychotherapy or rehabilitation.',
     level = 'The level; all when dimension is overall.',
-    numerator = 'Patients who meet the definition under the estimand.',
+    numerator = 'Patients who meet the definition under the estimand; for imputed the observed ones.',
     denominator = 'Patients who could have: the observed ones for observed, else all eligible ones.',
-    rate = 'Numerator over denominator; null when the denominator is 0.',
+    rate = 'Numerator over denominator, for imputed the pooled rate; null when the denominator is 0.',
     ci_low = 'Lower limit of the 95 % interval.',
     ci_high = 'Upper limit of the 95 % interval.',
-    ci_method = 'wilson, or clopper_pearson when the denominator is below 20; null when it is 0.',
+    ci_method = 'wilson, or clopper_pearson when the denominator is below 20; rubin_logit for imputed; null without a rate.',
     n_eligible = 'Patients with an eligible baseline whose window is mature.',
     n_observed = 'Those of them with a valid score in the window.',
     coverage = 'n_observed over n_eligible; below 0.6 the observed estimand misleads.',
@@ -33,19 +33,7 @@ MODEL (
   )
 );
 
-with strata as (
-  @expand_strata(
-    intermediate.int_response_counts,
-    [instrument, time_window],
-    [
-      n_eligible, n_observed,
-      n_response, n_substantial, n_remission, n_deterioration,
-      n_response_carried, n_substantial_carried, n_remission_carried, n_deterioration_carried
-    ]
-  )
-),
-
-definitions as (
+with definitions as (
   select
     s.indication,
     s.dimension,
@@ -53,31 +41,15 @@ definitions as (
     s.instrument,
     s.time_window,
     d.definition,
+    d.is_good,
     s.n_eligible,
     s.n_observed,
-    case d.definition
-      when 'response' then s.n_response
-      when 'substantial' then s.n_substantial
-      when 'remission' then s.n_remission
-      when 'deterioration' then s.n_deterioration
-    end as n_met,
-    case d.definition
-      when 'response' then s.n_response_carried
-      when 'substantial' then s.n_substantial_carried
-      when 'remission' then s.n_remission_carried
-      when 'deterioration' then s.n_deterioration_carried
-    end as n_met_carried,
-  from strata as s
-  cross join (values ('response'), ('substantial'), ('remission'), ('deterioration')) as d(definition)
-  inner join reference.instruments as i
-    on s.instrument = i.instrument
-  -- An instrument without such a threshold has no row, rather than a rate of 0.
-  where case d.definition
-    when 'response' then i.response_threshold is not null
-    when 'substantial' then i.substantial_threshold is not null
-    when 'remission' then i.remission_score is not null
-    when 'deterioration' then i.deterioration_points is not null
-  end
+    @of_definition(d.definition, s, '') as n_met,
+    @of_definition(d.definition, s, '_carried') as n_met_carried,
+    @of_definition(d.definition, s, '_lasting') as n_met_lasting,
+  from intermediate.int_response_stratum as s
+  inner join reference.definitions as d
+    on s.instrument = d.instrument
 ),
 
 estimands as (
@@ -86,11 +58,12 @@ estimands as (
     d.instrument,
     d.time_window,
     d.definition,
-    e.estimand,
+    e.estimand::varchar as estimand,
     d.dimension,
     d.level,
     case e.estimand
       when 'locf' then d.n_met_carried
+      when 'composite' then d.n_met_lasting
       when 'best_case' then d.n_met + d.n_eligible - d.n_observed
       else d.n_met
     end::bigint as numerator,
@@ -98,7 +71,15 @@ estimands as (
     d.n_eligible::bigint as n_eligible,
     d.n_observed::bigint as n_observed,
   from definitions as d
-  cross join (values ('nri'), ('observed'), ('locf'), ('best_case'), ('worst_case')) as e(estimand)
+  cross join (values
+    ('nri'), ('observed'), ('locf'), ('composite'), ('imputed'), ('best_case'), ('worst_case')
+  ) as e(estimand)
+  where case e.estimand
+    -- Being treated again says that relief did not last; it does not say that the patient got worse.
+    when 'composite' then d.is_good
+    when 'imputed' then d.dimension in ('overall', 'indication')
+    else true
+  end
 )
 
 select
@@ -111,10 +92,13 @@ select
   e.level,
   e.numerator,
   e.denominator,
-  @rate(e.numerator, e.denominator) as rate,
-  coalesce(x.ci_low, @wilson_low(e.numerator, e.denominator)) as ci_low,
-  coalesce(x.ci_high, @wilson_high(e.numerator, e.denominator)) as ci_high,
+  case e.estimand when 'imputed' then m.rate else @rate(e.numerator, e.denominator) end as rate,
+  case e.estimand when 'imputed' then m.ci_low else coalesce(x.ci_low, @wilson_low(e.numerator, e.denominator)) end
+    as ci_low,
+  case e.estimand when 'imputed' then m.ci_high else coalesce(x.ci_high, @wilson_high(e.numerator, e.denominator)) end
+    as ci_high,
   case
+    when e.estimand = 'imputed' then case when m.rate is not null then 'rubin_logit' end
     when e.denominator = 0 then null
     when e.denominator < @exact_below then 'clopper_pearson'
     else 'wilson'
@@ -127,3 +111,11 @@ select
 from estimands as e
 left join reference.clopper_pearson as x
   on e.numerator = x.numerator and e.denominator = x.denominator
+-- With nobody observed there is nothing to impute from.
+left join intermediate.int_imputed_rate as m
+  on e.estimand = 'imputed'
+  and e.n_observed > 0
+  and case e.dimension when 'indication' then e.level else e.indication end = m.indication
+  and e.instrument = m.instrument
+  and e.time_window = m.time_window
+  and e.definition = m.definition

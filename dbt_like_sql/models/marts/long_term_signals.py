@@ -1,0 +1,69 @@
+"""Signals that come late, by the time since the first session, among patients who were asked."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmesh import ExecutionContext, model
+from sqlmesh.core.model import ModelKindName
+
+from registry_pipeline.statistics.safety import with_exact_interval
+from registry_pipeline.warehouse.python_models import audits, fetch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GRAIN = ["signal", "period", "dimension", "level"]
+RULES = (
+    "numerator <= denominator",
+    "denominator <= n_due",
+    "n_contacts_with <= n_contacts_asked",
+    "ci_low <= rate and rate <= ci_high",
+)
+COUNTS = """
+select
+  c.signal,
+  c.period,
+  c.dimension,
+  c.level,
+  c.n_with as numerator,
+  c.n_asked as denominator,
+  c.n_due,
+  c.n_contacts_asked,
+  c.n_contacts_with,
+  c.n_asked / nullif(cast(c.n_due as double), 0) as coverage
+from {counts} as c
+"""
+
+
+@model(
+    "marts.long_term_signals",
+    kind={"name": ModelKindName.FULL},
+    description=(
+        "Bladder, liver, cognition and misuse by the time since the first session, among patients who were asked. "
+        "Observed in registry, uncontrolled. The registry is not a reporting route."
+    ),
+    columns={
+        "signal": "varchar",
+        "period": "varchar",
+        "dimension": "varchar",
+        "level": "varchar",
+        "numerator": "bigint",
+        "denominator": "bigint",
+        "rate": "double",
+        "ci_low": "double",
+        "ci_high": "double",
+        "ci_method": "varchar",
+        "zero_event_upper": "double",
+        "n_due": "bigint",
+        "coverage": "double",
+        "n_contacts_asked": "bigint",
+        "n_contacts_with": "bigint",
+        "is_suppressed": "boolean",
+        "suppression_reason": "varchar",
+    },
+    grains=[f"({', '.join(GRAIN)})"],
+    depends_on=["intermediate.int_long_term_count"],
+    audits=audits(GRAIN, "numerator", "denominator", rules=RULES),
+)
+def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+    rows = with_exact_interval(fetch(context, COUNTS, counts="intermediate.int_long_term_count"))
+    return rows.assign(is_suppressed=False, suppression_reason=None)
