@@ -8,6 +8,7 @@ import logging
 
 import typer
 
+from registry_pipeline.cli.caveats import caveats
 from registry_pipeline.cli.contracts import contracts_app
 from registry_pipeline.cli.feed import feed_app
 from registry_pipeline.cli.look import quality, quarantine, query, status
@@ -33,6 +34,7 @@ for command in (
     quarantine,
     quality,
     query,
+    caveats,
     replay,
     history,
     withdraw,

@@ -145,16 +145,19 @@ def query_release(settings: Settings, sql: str) -> tuple[list[str], list[tuple[A
     Raises:
         ConfigurationError: If there is no release, or DuckDB refuses the SQL.
     """
-    database = settings.layout.current / "registry.duckdb"
-    if not database.exists():
+    import duckdb  # noqa: PLC0415 - half a second, only where a database is read
+
+    from registry_pipeline.release.releases import reading_current  # noqa: PLC0415 - keeps --help fast
+    from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - likewise
+
+    def opened(folder: Path) -> duckdb.DuckDBPyConnection:
+        return open_database(folder / "registry.duckdb", read_only=True, settings=settings)
+
+    connection = reading_current(settings.layout, opened)
+    if connection is None:
         raise ConfigurationError(
             "There is no release yet.", remedy="Publish one with `registry run`.", file=settings.layout.current
         )
-    import duckdb  # noqa: PLC0415 - half a second, only where a database is read
-
-    from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - likewise
-
-    connection = open_database(database.resolve(), read_only=True, settings=settings)
     try:
         # Without this a query could still read or write other files of the machine.
         connection.execute("set enable_external_access = false")

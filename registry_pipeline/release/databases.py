@@ -17,6 +17,7 @@ from registry_pipeline.contracts.load import Contracts
 from registry_pipeline.errors import BuildError, StorageError
 from registry_pipeline.lake.receipts import read_receipts
 from registry_pipeline.release.dictionary import copied_docs, mart_doc, write_dictionary
+from registry_pipeline.release.guide import insert_guide
 from registry_pipeline.release.history import HISTORY, insert_history
 from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.release.meta import DELIVERIES, RELEASES, Draft, insert_deliveries, insert_releases
@@ -132,7 +133,8 @@ def write_public(
             _copy(connection, source, "meta", "releases")
             _copy(connection, source, "meta", "deliveries")
             insert_public_scorecard(connection, source, settings.small_cell)
-        write_dictionary(connection, [*docs, RELEASES, DELIVERIES, DATA_QUALITY])
+        guide = insert_guide(connection, {name: marts[name] for name in released})
+        write_dictionary(connection, [*docs, RELEASES, DELIVERIES, DATA_QUALITY, *guide])
 
 
 def read_marts(path: Path, settings: Settings) -> dict[str, pl.DataFrame]:

@@ -33,6 +33,7 @@ class TableDoc:
     name: str
     description: str
     columns: tuple[ColumnDoc, ...]
+    is_view: bool = False
 
     @property
     def address(self) -> str:
@@ -104,7 +105,8 @@ def write_dictionary(connection: "duckdb.DuckDBPyConnection", docs: Iterable[Tab
     connection.begin()
     connection.execute(DICTIONARY.ddl)
     for doc in documents:
-        connection.execute(f"comment on table {doc.address} is {_literal(doc.description)}")
+        kind = "view" if doc.is_view else "table"
+        connection.execute(f"comment on {kind} {doc.address} is {_literal(doc.description)}")
         rows += [doc.schema, doc.name, None, None, doc.description]
         for column in doc.columns:
             target = f"{doc.address}.{_quoted(column.name)}"

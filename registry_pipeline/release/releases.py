@@ -6,13 +6,13 @@ What does not belong here: making one (`publish.py`). Light to import: every com
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from registry_pipeline.errors import ConfigurationError
+from registry_pipeline.errors import ConfigurationError, RegistryError
 from registry_pipeline.lake.atomic import fsync_directory, storage_errors, write_text
 from registry_pipeline.lake.paths import Home
 
@@ -20,6 +20,7 @@ MANIFEST = "manifest.json"
 STAGING_PREFIX = ".staging-"
 """A folder with this prefix is not a release: one being written, being removed, or left by a crash."""
 
+_Read = TypeVar("_Read")
 
 _REQUIRED = {"release_id", "inputs_fingerprint", "published_at", "releases", "files"}
 
@@ -95,8 +96,31 @@ def current_release(home: Home) -> Release | None:
     Raises:
         ConfigurationError: If there is one and its manifest cannot be read.
     """
-    # A link whose target is gone counts as none: the next publish makes it good.
-    return read_release(home.current.resolve()) if home.current.is_dir() else None
+    return reading_current(home, read_release)
+
+
+def reading_current(home: Home, read: Callable[[Path], _Read]) -> _Read | None:
+    """Return what `read` makes of the folder of the current release, or None when there is none.
+
+    Between finding the folder and reading it a run may publish and prune that very folder. Then the release that is
+    current by now is read; only what fails while `current` stays where it is has really failed. A link whose target is
+    gone counts as no release: the next publish makes it good.
+
+    Raises:
+        OSError: What `read` raises, and so may RegistryError.
+    """
+    tried: Path | None = None
+    failure: Exception | None = None
+    while (folder := home.current.resolve()) != tried:
+        tried, failure = folder, None
+        try:
+            if folder.is_dir():
+                return read(folder)
+        except (RegistryError, OSError) as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return None
 
 
 def published(home: Home) -> Iterator[Release]:
@@ -109,14 +133,20 @@ def published(home: Home) -> Iterator[Release]:
     yield from sorted(found, key=lambda release: (release.published_at, release.release_id), reverse=True)
 
 
-def prune(home: Home, keep: int) -> list[str]:
+def prune(home: Home, keep: int, spared: Path | None = None) -> list[str]:
     """Remove the oldest releases until `keep` are left, the current one among them; return the ids of the removed.
 
     Who has a removed file open keeps reading it.
+
+    Args:
+        home: The registry home.
+        keep: How many stay.
+        spared: A release to keep in any case: the one that was current until now, which a reader may have found
+            already and not opened yet.
     """
-    current = home.current.resolve()
-    others = [release for release in published(home) if release.path.resolve() != current]
-    removed = others[keep - 1 :]
+    kept = {home.current.resolve(), spared or home.current.resolve()}
+    others = [release for release in published(home) if release.path.resolve() not in kept]
+    removed = others[max(keep - len(kept), 0) :]
     for release in removed:
         # Out of sight in one step, so that no half-removed release is ever found.
         doomed = home.releases / f"{STAGING_PREFIX}pruned-{release.release_id}"

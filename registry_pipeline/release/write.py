@@ -12,12 +12,15 @@ import polars as pl
 
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.progress import Progress
+from registry_pipeline.release.data_docs import write_data_docs
 from registry_pipeline.release.databases import read_deliveries, read_marts, write_public, write_restricted
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
+from registry_pipeline.release.export import write_exports
 from registry_pipeline.release.gate import GateFinding, gate_marts
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.release.meta import Draft
 from registry_pipeline.release.releases import write_manifest
+from registry_pipeline.report.write import write_report
 from registry_pipeline.settings import Settings
 
 __all__ = ["Draft", "write_release"]
@@ -50,6 +53,10 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
         assert_nothing_small(frame, marts[name], settings.small_cell)
     for finding in findings:
         progress.message(f"Warning: {finding.check} fails on {finding.n_rows} rows.")
+    write_data_docs(staged, marts, shown, findings)
+    write_exports(staged, shown, marts, draft.release_id)
+    progress.step("write report.html")
+    write_report(staged, settings)
     deliveries = read_deliveries(public, settings)
     write_manifest(staged, _manifest(ledger, deliveries, shown, findings, settings.small_cell))
 

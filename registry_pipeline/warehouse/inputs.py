@@ -16,7 +16,7 @@ from registry_pipeline.feeds.model import Feed
 from registry_pipeline.lake.receipts import read_receipts
 from registry_pipeline.settings import Settings
 
-_CODE = ("contracts", "lake", "release", "scorecard", "statistics", "warehouse")
+_CODE = ("contracts", "lake", "release", "report", "scorecard", "statistics", "warehouse")
 """Packages whose code decides what is in a release."""
 
 
@@ -63,9 +63,10 @@ def _parts(settings: Settings) -> Iterator[bytes]:
 def _content(settings: Settings) -> Iterator[Path]:
     project = content_path("dbt_like_sql")
     yield project / "config.yaml"
-    for folder in ("models", "macros", "audits"):
+    for folder in ("models", "macros", "audits", "views"):
         yield from _files(project / folder)
-    yield from _files(content_path("data_contracts/marts"))
+    for folder in ("marts", "release"):
+        yield from _files(content_path(f"data_contracts/{folder}"))
     for shipped in _files(content_path("data_contracts/reference")):
         yield settings.vocabulary_path(shipped.name)
     package = Path(__file__).resolve().parents[1]

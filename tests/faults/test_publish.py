@@ -136,7 +136,9 @@ def test_the_public_file_has_marts_and_meta_and_nothing_else(settings, publish_b
     sql = "select distinct schema_name, table_name from duckdb_tables() order by all"
     assert rows(public(settings), sql) == [
         ("marts", "response_rates"),
+        ("meta", "caveats"),
         ("meta", "data_quality"),
+        ("meta", "definitions"),
         ("meta", "deliveries"),
         ("meta", "dictionary"),
         ("meta", "releases"),
@@ -208,7 +210,7 @@ def test_quarantine_records_hold_file_findings_and_orphans_and_no_raw_record(set
         ("a/patients.csv", 7, "session.course_id_orphan", "reject", True),
     ]
     release = settings.layout.current.resolve()
-    assert not [file for file in release.iterdir() if b"CANARY-7f3a" in file.read_bytes()]
+    assert not [file for file in release.rglob("*.*") if b"CANARY-7f3a" in file.read_bytes()]
 
 
 def test_a_home_without_quarantine_files_has_an_empty_quarantine(settings, publish_build):
@@ -236,7 +238,8 @@ def test_a_small_number_of_patients_is_not_told_anywhere_in_public(settings, pub
 def test_the_manifest_holds_hash_and_size_of_every_file_and_what_went_in(settings, publish_build):
     release = publish_build()
     manifest = json.loads((release.path / "manifest.json").read_text())
-    assert set(manifest["files"]) == {"registry.duckdb", "restricted.duckdb"}
+    exported = {f"marts/{name}" for name in ("datapackage.json", "response_rates.csv", "response_rates.parquet")}
+    assert set(manifest["files"]) == {"registry.duckdb", "restricted.duckdb", "report.html", "data_docs/index.html", *exported}
     for name, about in manifest["files"].items():
         content = (release.path / name).read_bytes()
         assert about == {"sha256": hashlib.sha256(content).hexdigest(), "n_bytes": len(content)}

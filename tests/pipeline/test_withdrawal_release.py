@@ -143,10 +143,10 @@ def test_who_has_the_old_file_open_keeps_reading_it(home: Settings, patient: str
 
 def test_a_release_without_the_patient_is_not_touched(home: Settings, clinic: Deliveries, patient: str) -> None:
     erase(home, patient)
-    before = {file.name: file.read_bytes() for file in folder(home).iterdir()}
+    before = {file.name: file.read_bytes() for file in folder(home).rglob("*.*")}
     other = next(row["patient_id"] for row in clinic.tables["patient"] if row["patient_id"] != patient)
     erase(home, patient)
-    assert {file.name: file.read_bytes() for file in folder(home).iterdir()} == before
+    assert {file.name: file.read_bytes() for file in folder(home).rglob("*.*")} == before
     erase(home, other)
     assert len(read_manifest(folder(home))["erasures"]) == 2
 
@@ -169,12 +169,12 @@ def test_a_crash_between_the_manifest_and_the_file_is_made_good(
 
 
 def test_a_dry_run_says_which_kept_releases_hold_rows(home: Settings, clinic: Deliveries, patient: str) -> None:
-    before = {file.name: file.read_bytes() for file in folder(home).iterdir()}
+    before = {file.name: file.read_bytes() for file in folder(home).rglob("*.*")}
     found = look(home, "C001", patient)
     n_sessions = clinic.of(patient).counts()["session"]
     assert found.releases[RELEASE]["staging.stg_session"] == n_sessions
     assert found.releases[RELEASE]["intermediate.int_event"] == n_sessions
-    assert {file.name: file.read_bytes() for file in folder(home).iterdir()} == before
+    assert {file.name: file.read_bytes() for file in folder(home).rglob("*.*")} == before
 
 
 def row_level_and_marts(release: Path) -> dict[str, list[tuple[object, ...]]]:

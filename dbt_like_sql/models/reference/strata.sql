@@ -37,14 +37,11 @@ from (values
   (true, 'overall', true, false),
   (true, 'clinic', true, false),
   (true, 'route', true, false),
-  (true, 'setting', true, false),
   (true, 'place', true, false),
-  (true, 'hour', true, false),
   (true, 'dose', true, false),
   (true, 'cumulative_dose', true, false),
   (true, 'cumulative_dose_band', true, false),
   (true, 'age_group', true, false),
-  (true, 'dose_and_age', true, false),
   (true, 'psychotherapy', true, false),
   (true, 'rehabilitation', true, false)
 ) as s(has_indication, dimension, is_of_patients, is_of_sessions)

@@ -1,0 +1,1 @@
+"""Charts as shapes: coordinates in, no styling, no HTML. Colours and fonts are the page's (`style.css`)."""
