@@ -66,6 +66,18 @@ def needs_build(settings: Settings) -> bool:
     return current is None or fingerprint not in {current.fingerprint, *set_aside(settings.layout)}
 
 
+def tidy_up(settings: Settings) -> None:
+    """Do what a run that was killed once its release was current has left undone; the caller has nothing to build.
+
+    Without this the build, which holds rows, would stay until something changes.
+    """
+    from registry_pipeline.release.publish import tidy_releases  # noqa: PLC0415 - keeps `registry --help` fast
+    from registry_pipeline.warehouse.build import discard_build  # noqa: PLC0415 - likewise
+
+    tidy_releases(settings)
+    discard_build(settings)
+
+
 def run_nightly(
     settings: Settings, *, clinics: Sequence[str] | None = None, progress: Progress | None = None
 ) -> NightlyResult:
@@ -94,6 +106,7 @@ def run_nightly(
             progress.message(f"Problem: {problem}")
         if needs_build(settings):
             return NightlyResult(summary.receipts, problems, _publish(settings, progress), is_new=True)
+        tidy_up(settings)
         release = current_release(settings.layout)
     return NightlyResult(summary.receipts, problems, release, is_new=False)
 

@@ -29,13 +29,14 @@ def sql_assets(models: Sequence[SqlModel], known: Collection[dg.AssetKey]) -> dg
 
     @dg.multi_asset(name="build", specs=specs, required_resource_keys={"registry"})
     def build(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[dg.MaterializeResult[None]]:
-        from registry_pipeline.nightly import needs_build  # noqa: PLC0415 - a code location loads often
+        from registry_pipeline.nightly import needs_build, tidy_up  # noqa: PLC0415 - a code location loads often
         from registry_pipeline.warehouse.build import build_warehouse  # noqa: PLC0415 - likewise
 
         registry = context.resources.registry
         with registry.stage():
             if not config.is_forced and not needs_build(registry.settings):
                 context.log.info("Nothing has changed since the current release: nothing to build.")
+                tidy_up(registry.settings)
                 return
             result = build_warehouse(registry.settings, progress=registry.progress_of(context.log.info))
             n_rows = _row_counts(registry.settings, result.path, models)

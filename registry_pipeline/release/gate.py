@@ -38,6 +38,29 @@ class GateFinding:
     n_rows: int
 
 
+@dataclass(frozen=True)
+class GateCheck:
+    """A check that the gate makes of a mart, in words."""
+
+    id: str
+    severity: Severity
+    sentence: str
+
+
+def checks_of(contract: MartContract) -> Iterator[GateCheck]:
+    """Yield every check that `check_mart` makes by this contract, in its order."""
+    name = contract.name
+    yield GateCheck(f"{name}.columns", "reject", "The columns are those of the contract, in its order.")
+    for column in contract.columns:
+        if column.is_required or column.role == "key":
+            when = "is never empty" if column.role == "key" else "is empty only in a hidden row"
+            yield GateCheck(_required(contract, column.name), "reject", f"{column.name} {when}.")
+    grain = ", ".join(contract.grain)
+    yield GateCheck(f"{name}.grain_unique", "reject", f"No two rows share {grain}.")
+    for rule in contract.rules:
+        yield GateCheck(rule.id, rule.severity, rule.sentence)
+
+
 def gate_marts(frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract]) -> list[GateFinding]:
     """Judge every mart by its contract and return the findings that do not block.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from registry_pipeline.errors import StorageError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from registry_pipeline.settings import Settings
     from registry_pipeline.warehouse.build import Build
 
-__all__ = ["Release", "current_release", "publish_release"]
+__all__ = ["Release", "current_release", "publish_release", "tidy_releases"]
 
 
 def publish_release(settings: Settings, build: Build, progress: Progress | None = None) -> Release:
@@ -60,14 +60,21 @@ def publish_release(settings: Settings, build: Build, progress: Progress | None 
     release = next(same, None)
     if release is None:
         release = _write_release(settings, build, progress)
+    until_now = home.current.resolve()
     point(home.current, release.path)
     take_up(home, release.fingerprint)
-    prune(home, settings.keep_releases)
+    prune(home, settings.keep_releases, spared=until_now)
     return release
 
 
+def tidy_releases(settings: Settings) -> None:
+    """Do what a publish that was killed after the swap has left undone, on a night that has nothing to publish."""
+    remove_leftovers(settings.layout)
+    prune(settings.layout, settings.keep_releases)
+
+
 def _write_release(settings: Settings, build: Build, progress: Progress) -> Release:
-    published_at = datetime.now(UTC)
+    published_at = _now(settings.layout)
     release_id = f"{published_at:%Y%m%d}-{build.fingerprint[:10]}"
     final = settings.layout.releases / release_id
     if final.exists():
@@ -84,6 +91,13 @@ def _write_release(settings: Settings, build: Build, progress: Progress) -> Rele
         fsync_directory(staged)
         publish_directory(staged, final)
     return read_release(final)
+
+
+def _now(home: Home) -> datetime:
+    """Return the time, but later than any release's: their order must not hang on a clock that was put back."""
+    latest = next(published(home), None)
+    now = datetime.now(UTC)
+    return now if latest is None else max(now, datetime.fromisoformat(latest.published_at) + timedelta(seconds=1))
 
 
 def _before(home: Home) -> tuple[str | None, list[dict[str, Any]]]:

@@ -239,7 +239,13 @@ def test_the_manifest_holds_hash_and_size_of_every_file_and_what_went_in(setting
     release = publish_build()
     manifest = json.loads((release.path / "manifest.json").read_text())
     exported = {f"marts/{name}" for name in ("datapackage.json", "response_rates.csv", "response_rates.parquet")}
-    assert set(manifest["files"]) == {"registry.duckdb", "restricted.duckdb", "report.html", "data_docs/index.html", *exported}
+    assert set(manifest["files"]) == {
+        "registry.duckdb",
+        "restricted.duckdb",
+        "report.html",
+        "data_docs/index.html",
+        *exported,
+    }
     for name, about in manifest["files"].items():
         content = (release.path / name).read_bytes()
         assert about == {"sha256": hashlib.sha256(content).hexdigest(), "n_bytes": len(content)}
