@@ -16,20 +16,14 @@ from registry_pipeline.definitions import build_definitions
 from registry_pipeline.defs import sql_graph
 from registry_pipeline.defs.resources import Registry
 from registry_pipeline.defs.sql_graph import SqlColumn, SqlModel
+from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
 SNAPSHOT = Path(__file__).with_name("dagster_graph.json")
-MARTS = (
-    "response_rates",
-    "adverse_event_frequencies",
-    "durability_of_relief",
-    "durability_curves",
-    "clinic_variation",
-    "clinic_funnel",
-)
+MARTS = sorted(load_mart_contracts(Settings()))
 TABLES = sorted(table.name for table in load_contracts(Settings()).tables.values() if table.is_delivered)
 
 

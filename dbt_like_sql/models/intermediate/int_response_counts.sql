@@ -10,7 +10,6 @@ MODEL (
     n_observed = 'Those of them with a score in the window.',
     baseline_sum = 'Sum of the baselines of the observed patients.',
     score_sum = 'Sum of their scores in the window.',
-    baseline_squares = 'Sum of the squared baselines of the observed patients.',
     change_squares = 'Sum of their squared changes from baseline.',
     n_response = 'Observed patients in response.',
     n_response_carried = 'Eligible patients in response by their carried score.',
@@ -79,8 +78,6 @@ counts as (
     count(r.window_score) as n_observed,
     sum(case when r.is_observed then r.baseline_score end)::decimal(38, 8) as baseline_sum,
     sum(r.window_score)::decimal(38, 8) as score_sum,
-    sum(case when r.is_observed then r.baseline_score::decimal(20, 8) * r.baseline_score end)::decimal(38, 16)
-      as baseline_squares,
     sum((r.window_score - r.baseline_score)::decimal(20, 8) * (r.window_score - r.baseline_score))::decimal(38, 16)
       as change_squares,
     @definition_counts(r),
@@ -98,7 +95,6 @@ select
   c.n_observed,
   c.baseline_sum,
   c.score_sum,
-  c.baseline_squares,
   c.change_squares,
   @definition_columns(c),
 from counts as c

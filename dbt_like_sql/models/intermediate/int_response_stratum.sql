@@ -12,7 +12,6 @@ MODEL (
     n_observed = 'Those of them with a score in the window.',
     baseline_sum = 'Sum of the baselines of the observed patients.',
     score_sum = 'Sum of their scores in the window.',
-    baseline_squares = 'Sum of their squared baselines.',
     change_squares = 'Sum of their squared changes from baseline.',
     n_response = 'Observed patients in response.',
     n_substantial = 'Observed patients in substantial response.',
@@ -48,7 +47,7 @@ MODEL (
   intermediate.int_response_counts,
   [instrument, time_window],
   [
-    n_eligible, n_observed, baseline_sum, score_sum, baseline_squares, change_squares,
+    n_eligible, n_observed, baseline_sum, score_sum, change_squares,
     n_response, n_substantial, n_remission, n_remission_strict, n_deterioration,
     n_response_carried, n_substantial_carried, n_remission_carried, n_remission_strict_carried, n_deterioration_carried,
     n_response_lasting, n_substantial_lasting, n_remission_lasting, n_remission_strict_lasting, n_deterioration_lasting,

@@ -25,7 +25,6 @@ select
   coalesce(s.baseline_sum, 0)::double as baseline_sum,
   coalesce(s.score_sum, 0)::double as score_sum,
   coalesce(s.score_sum - s.baseline_sum, 0)::double as change_sum,
-  coalesce(s.baseline_squares, 0)::double as baseline_squares,
   coalesce(s.change_squares, 0)::double as change_squares
 from {strata} as s
 """
@@ -45,7 +44,6 @@ from {strata} as s
         "n_eligible": "bigint",
         "coverage": "double",
         "baseline_mean": "double",
-        "baseline_sd": "double",
         "score_mean": "double",
         "change_mean": "double",
         "change_sd": "double",
@@ -62,12 +60,10 @@ from {strata} as s
 def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
     rows = fetch(context, QUERY, strata="intermediate.int_response_stratum")
     n = rows["n_observed"]
-    baseline = mean_from_sums(n, rows["baseline_sum"], rows["baseline_squares"])
     change = mean_from_sums(n, rows["change_sum"], rows["change_squares"])
     return rows.assign(
         coverage=n / rows["n_eligible"],
-        baseline_mean=baseline.mean,
-        baseline_sd=baseline.sd,
+        baseline_mean=(rows["baseline_sum"] / n).where(n > 0),
         score_mean=(rows["score_sum"] / n).where(n > 0),
         change_mean=change.mean,
         change_sd=change.sd,
