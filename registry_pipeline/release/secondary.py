@@ -4,8 +4,9 @@ What belongs here: choosing rows. What does not: which cells are small (`disclos
 be worked out (`attack.py`), which is done anew on the finished release.
 
 Chosen are the fewest rows, and of these the smallest, such that another registry with large hidden cells would publish
-the very same numbers (a mixed-integer program). Where a part of a mart is too large for that, the same program without
-whole numbers chooses somewhat more than the fewest, and never too few.
+the very same numbers (a mixed-integer program, table by table, with the margins as shown; where that cannot be, margins
+may go too). Where a table is too large for whole numbers, the same program without them chooses somewhat more than the
+fewest, and never too few.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from registry_pipeline.errors import GateRefusedError
 from registry_pipeline.release.attack import Quantity, Sums, exposed, quantities, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import polars as pl
     from numpy.typing import NDArray
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from registry_pipeline.release.attack import Flags, Floats
     from registry_pipeline.release.mart_contracts import MartContract
 
-_MOST_ROWS_FOR_THE_FEWEST = 60
+_MOST_ROWS_FOR_THE_FEWEST = 16
 """Parts of a mart with more shown rows than this get the program without whole numbers."""
 _WHOLE_COST = 1000.0
 """A margin is worth as much as so many cells: it is hidden only where nothing else helps."""
 _MOST_ROUNDS = 5
 _SOLVERS_ZERO = 1e-9
+_MOST_NODES = 200
+"""How far the search for the fewest rows goes before the best found is taken."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,16 @@ def also_hidden(frame: pl.DataFrame, contract: MartContract, hidden: Flags, smal
         _System(quantity, equations.holding(quantity.value), protected(quantity.value, small_cell))
         for quantity in quantities(frame, contract)
     ]
-    for _ in range(_MOST_ROUNDS):
+    for attempt in range(_MOST_ROUNDS):
         open_rows = still_exposed(systems, hidden)
         if not open_rows.any():
             return hidden
-        hidden = hidden.copy()
-        for rows in _parts(systems, len(hidden), open_rows):
-            hidden[_chosen(systems, rows, hidden)] = True
+        # At first the margins stay as they are; what cannot be protected so is taken up again with them.
+        free = np.ones(len(hidden), dtype=bool) if attempt else hidden | ~_wholes(systems, len(hidden))
+        chosen = hidden.copy()
+        for rows in _parts(systems, open_rows, free):
+            chosen[_chosen(systems, rows, hidden)] = True
+        hidden = chosen
     raise GateRefusedError(
         f"The hidden cells of marts.{contract.name} cannot be protected.",
         remedy="Nothing was published. Publish fewer breakdowns of this mart.",
@@ -90,89 +96,91 @@ def still_exposed(systems: list[_System], hidden: Flags) -> Flags:
     return found
 
 
-def _parts(systems: list[_System], n_rows: int, open_rows: Flags) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows of each part of the mart that hangs together and holds an exposed row."""
+def _wholes(systems: list[_System], n_rows: int) -> Flags:
+    """Return which rows are the whole of something."""
+    found = np.zeros(n_rows, dtype=bool)
+    for system in systems:
+        found[system.equations.row[system.equations.sign < 0]] = True
+    return found
+
+
+def _parts(systems: list[_System], open_rows: Flags, free: Flags) -> Iterator[NDArray[np.int64]]:
+    """Yield the free rows that sums connect with each other, where one of them is exposed."""
     from scipy.sparse import coo_matrix  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
     from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - likewise
 
-    ends = [
-        (system.equations.row, n_rows + offset + system.equations.equation)
-        for system, offset in zip(systems, _offsets(systems), strict=True)
-    ]
-    left, right = (np.concatenate(side) for side in zip(*ends, strict=True))
-    size = n_rows + sum(system.equations.n_equations for system in systems)
-    graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(size, size))
+    n_rows = len(open_rows)
+    left, right, size = [], [], n_rows
+    for system in systems:
+        terms = free[system.equations.row]
+        left.append(system.equations.row[terms])
+        right.append(size + system.equations.equation[terms])
+        size += system.equations.n_equations
+    ends = np.concatenate(left), np.concatenate(right)
+    graph = coo_matrix((np.ones(len(ends[0])), ends), shape=(size, size))
     label = connected_components(graph, directed=False)[1][:n_rows]
-    for part in np.unique(label[open_rows]):
-        yield np.flatnonzero(label == part)
-
-
-def _offsets(systems: list[_System]) -> list[int]:
-    sizes = [system.equations.n_equations for system in systems]
-    return [0, *np.cumsum(sizes)[:-1].tolist()]
+    label[~free] = -1
+    wanted = np.flatnonzero(np.isin(label, np.unique(label[open_rows])) & free)
+    order = wanted[np.argsort(label[wanted], kind="stable")]
+    yield from np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
 
 
 def _chosen(systems: list[_System], rows: NDArray[np.int64], hidden: Flags) -> NDArray[np.int64]:
-    """Return the shown rows of one part to hide: those that must differ for every hidden cell to be large."""
+    """Return the shown rows among some to hide: those that must differ for every hidden cell to be large."""
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - as above
     from scipy.sparse import block_array, identity  # noqa: PLC0415 - likewise
 
-    size, n_systems = len(rows), len(systems)
-    shown = ~hidden[rows]
-    value = np.stack([system.quantity.value[rows] for system in systems])
-    least = np.stack([np.where(hidden[rows], system.at_least[rows], 0.0) for system in systems])
-    most = value.sum(axis=1, keepdims=True) + least.sum(axis=1, keepdims=True)
-    reach = identity(size) * float(most.max())
+    shown, size = ~hidden[rows], len(rows)
+    concerned = [system for system in systems if (system.at_least[rows] * hidden[rows]).any()]
+    value = np.stack([system.quantity.value[rows] for system in concerned])
+    least = np.stack([system.at_least[rows] * hidden[rows] for system in concerned])
+    most = value.sum() + least.sum()
     # Unknowns: each quantity of each row in the other registry, then whether the row is hidden.
-    none, one = None, identity(size)
-    matrices = [_matrix(system, rows) for system in systems]
+    one, reach = identity(size), identity(size) * float(most)
     blocks, low, high = [], [], []
-    for number, matrix in enumerate(matrices):
-        place = [none] * n_systems
+    for number, system in enumerate(concerned):
+        matrix = _matrix(system, rows)
+        right = matrix @ value[number]
         blocks += [
-            [*_at(place, number, matrix), none],
-            [*_at(place, number, one), -reach],
-            [*_at(place, number, one), reach],
+            [*_at(len(concerned), number, matrix), None],
+            [*_at(len(concerned), number, one), -reach],
+            [*_at(len(concerned), number, one), reach],
         ]
-        low += [np.zeros(matrix.shape[0]), np.full(size, -np.inf), value[number]]
-        high += [np.zeros(matrix.shape[0]), value[number], np.full(size, np.inf)]
-    cost = np.concatenate((np.zeros(n_systems * size), _cost(systems, rows, value)))
-    is_whole_number = shown.sum() <= _MOST_ROWS_FOR_THE_FEWEST
+        low += [right, np.full(size, -np.inf), value[number]]
+        high += [right, value[number], np.full(size, np.inf)]
+    lower = np.concatenate((least.ravel(), (~shown).astype(float)))
+    upper = np.concatenate((np.full(value.size, most), np.ones(size)))
     result = milp(
-        cost,
+        np.concatenate((np.zeros(value.size), _cost(_wholes(systems, len(hidden))[rows], value))),
         constraints=LinearConstraint(block_array(blocks).tocsr(), np.concatenate(low), np.concatenate(high)),
-        bounds=Bounds(
-            np.concatenate((least.ravel(), (~shown).astype(float))),
-            np.concatenate((np.broadcast_to(most, value.shape).ravel(), np.ones(size))),
-        ),
-        integrality=np.concatenate((np.zeros(n_systems * size), np.full(size, int(is_whole_number)))),
+        bounds=Bounds(lower, upper),
+        integrality=np.repeat([0, int(shown.sum() <= _MOST_ROWS_FOR_THE_FEWEST)], [value.size, size]),
+        # A limit of time would give other releases on other machines.
+        options={"node_limit": _MOST_NODES},
     )
     if result.x is None:
-        return rows
-    is_hidden: Flags = result.x[n_systems * size :] > _SOLVERS_ZERO
+        return rows[:0]
+    is_hidden: Flags = result.x[value.size :] > _SOLVERS_ZERO
     return rows[shown & is_hidden]
 
 
-def _at(place: Sequence[object], number: int, block: object) -> list[object]:
-    return [*place[:number], block, *place[number + 1 :]]
+def _at(n_places: int, number: int, block: object) -> list[object]:
+    return [block if place == number else None for place in range(n_places)]
 
 
 def _matrix(system: _System, rows: NDArray[np.int64]) -> csr_matrix:
+    """Return the sums of the rows: what the others add stays as it is."""
     from scipy.sparse import csr_matrix as sparse  # noqa: PLC0415 - as above
 
-    place = {row: number for number, row in enumerate(rows.tolist())}
-    terms = np.isin(system.equations.row, rows)
+    order, place = np.sort(rows), np.argsort(rows)
+    found = np.searchsorted(order, system.equations.row)
+    terms = order[np.minimum(found, len(order) - 1)] == system.equations.row
     used, equation = np.unique(system.equations.equation[terms], return_inverse=True)
-    columns = [place[row] for row in system.equations.row[terms].tolist()]
-    return sparse((system.equations.sign[terms], (equation, columns)), shape=(len(used), len(rows)))
+    return sparse((system.equations.sign[terms], (equation, place[found[terms]])), shape=(len(used), len(rows)))
 
 
-def _cost(systems: list[_System], rows: NDArray[np.int64], value: Floats) -> Floats:
+def _cost(is_whole: Flags, value: Floats) -> Floats:
     """Return what hiding each row costs: one each, a little more for larger ones, much more for a margin."""
-    is_whole = np.zeros(int(rows.max()) + 1, dtype=bool)
-    for system in systems:
-        wholes = system.equations.row[system.equations.sign < 0]
-        is_whole[wholes[wholes < len(is_whole)]] = True
     largest = value.max(axis=0)
-    cost: Floats = np.where(is_whole[rows], _WHOLE_COST, 1.0) + largest / (1.0 + largest.sum())
+    cost: Floats = np.where(is_whole, _WHOLE_COST, 1.0) + largest / (1.0 + largest.sum())
     return cost
