@@ -124,7 +124,6 @@ def _score_change() -> list[Row]:
             "n_observed": n_observed,
             "coverage": n_observed / n_eligible,
             "baseline_mean": 17.4,
-            "baseline_sd": 4.6,
             "score_mean": 17.4 + change,
             "change_mean": change,
             "change_sd": deviation,

@@ -89,8 +89,8 @@ select
   end as ci_high,
   case when c.denominator < @exact_below then 'clopper_pearson' else 'wilson' end::varchar as ci_method,
   c.n_patients_with_event,
-  -- Of shares of one whole a hidden one follows from the others, so they are shown together or not at all.
   case
+    -- Of shares of one whole a hidden one follows from the others, so they are shown together or not at all.
     when c.is_share_of_grades
       then min(case when c.is_share_of_grades and c.numerator > 0 then c.numerator end) over (
         partition by c.ae_term, c.noted_at, c.dimension, c.level
