@@ -72,6 +72,7 @@ counted as (
     and m.measure = c.measure
 )
 
+-- Of shares of one whole a hidden one follows from the others, so grades are shown together or not at all.
 select
   c.ae_term,
   c.measure::varchar as measure,
@@ -90,7 +91,6 @@ select
   case when c.denominator < @exact_below then 'clopper_pearson' else 'wilson' end::varchar as ci_method,
   c.n_patients_with_event,
   case
-    -- Of shares of one whole a hidden one follows from the others, so they are shown together or not at all.
     when c.is_share_of_grades
       then min(case when c.is_share_of_grades and c.numerator > 0 then c.numerator end) over (
         partition by c.ae_term, c.noted_at, c.dimension, c.level
