@@ -2,7 +2,7 @@
 
 Being outside a limit means "look at case-mix, coverage and chance first"; it is never called quality.
 
-What belongs here: limits, z-scores, overdispersion, standardised ratios. What does not: pooling (`pooling.py`).
+What belongs here: limits, z-scores, overdispersion. What does not: pooling (`pooling.py`).
 Source: Spiegelhalter 2005.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from registry_pipeline.statistics.rates import Floats, Interval, garwood
+from registry_pipeline.statistics.rates import Floats, Interval
 
 WINSORISED_SHARE = 0.1
 """Of the z-scores, at each end: what single outlying clinics may not add to the overdispersion."""
@@ -78,8 +78,3 @@ def _quantile(ordered: Floats, share: float) -> Floats:
     around = np.column_stack([np.floor(place), np.ceil(place)]).astype(np.int64)
     below, above = np.take_along_axis(ordered, around, axis=1).T
     return np.asarray(below + (above - below) * (place - np.floor(place)), dtype=np.float64)
-
-
-def standardised_ratio(observed: ArrayLike, expected: ArrayLike) -> Interval:
-    """Return exact Poisson limits of observed/expected, the expected count taken as known."""
-    return garwood(observed, expected)
