@@ -91,47 +91,14 @@ traits as (
 ),
 
 kinds as (
-  select
-    k.indication_code,
-    k.clinic_id,
-    k.route_code,
-    k.setting_code,
-    k.place_code,
-    k.hour_band,
-    k.dose_band,
-    k.cumulative_dose_band,
-    k.age_group,
-    k.psychotherapy,
-    k.rehabilitation,
-    row_number() over (
-      order by
-        k.indication_code,
-        k.clinic_id,
-        k.route_code,
-        k.setting_code,
-        k.place_code,
-        k.hour_band,
-        k.dose_band,
-        k.cumulative_dose_band,
-        k.age_group,
-        k.psychotherapy,
-        k.rehabilitation
-    )::integer as patient_kind_no,
-  from (
-    select distinct
-      t.indication_code,
-      t.clinic_id,
-      t.route_code,
-      t.setting_code,
-      t.place_code,
-      t.hour_band,
-      t.dose_band,
-      t.cumulative_dose_band,
-      t.age_group,
-      t.psychotherapy,
-      t.rehabilitation
-    from traits as t
-  ) as k
+  @number_kinds(
+    traits,
+    [
+      indication_code, clinic_id, route_code, setting_code, place_code,
+      hour_band, dose_band, cumulative_dose_band, age_group, psychotherapy, rehabilitation
+    ],
+    patient_kind_no
+  )
 )
 
 select
@@ -150,14 +117,10 @@ select
   k.patient_kind_no,
 from traits as t
 inner join kinds as k
-  on t.indication_code = k.indication_code
-  and t.clinic_id = k.clinic_id
-  and t.route_code = k.route_code
-  and t.setting_code = k.setting_code
-  and t.place_code = k.place_code
-  and t.hour_band = k.hour_band
-  and t.dose_band = k.dose_band
-  and t.cumulative_dose_band = k.cumulative_dose_band
-  and t.age_group = k.age_group
-  and t.psychotherapy = k.psychotherapy
-  and t.rehabilitation = k.rehabilitation
+  on @same_kind(
+    t, k,
+    [
+      indication_code, clinic_id, route_code, setting_code, place_code,
+      hour_band, dose_band, cumulative_dose_band, age_group, psychotherapy, rehabilitation
+    ]
+  )

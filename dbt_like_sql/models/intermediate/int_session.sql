@@ -178,41 +178,14 @@ traits as (
 ),
 
 kinds as (
-  select
-    k.route_code,
-    k.indication_code,
-    k.ae_form_status,
-    k.setting_code,
-    k.place_code,
-    k.hour_band,
-    k.dose_band,
-    k.session_band,
-    k.premedication,
-    row_number() over (
-      order by
-        k.route_code,
-        k.indication_code,
-        k.ae_form_status,
-        k.setting_code,
-        k.place_code,
-        k.hour_band,
-        k.dose_band,
-        k.session_band,
-        k.premedication
-    )::integer as session_kind_no,
-  from (
-    select distinct
-      t.route_code,
-      t.indication_code,
-      t.ae_form_status,
-      t.setting_code,
-      t.place_code,
-      t.hour_band,
-      t.dose_band,
-      t.session_band,
-      t.premedication
-    from traits as t
-  ) as k
+  @number_kinds(
+    traits,
+    [
+      route_code, indication_code, ae_form_status, setting_code, place_code,
+      hour_band, dose_band, session_band, premedication
+    ],
+    session_kind_no
+  )
 )
 
 select
@@ -242,12 +215,10 @@ select
   k.session_kind_no,
 from traits as t
 left join kinds as k
-  on t.route_code = k.route_code
-  and t.indication_code = k.indication_code
-  and t.ae_form_status = k.ae_form_status
-  and t.setting_code = k.setting_code
-  and t.place_code = k.place_code
-  and t.hour_band = k.hour_band
-  and t.dose_band = k.dose_band
-  and t.session_band = k.session_band
-  and t.premedication = k.premedication
+  on @same_kind(
+    t, k,
+    [
+      route_code, indication_code, ae_form_status, setting_code, place_code,
+      hour_band, dose_band, session_band, premedication
+    ]
+  )
