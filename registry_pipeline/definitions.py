@@ -11,19 +11,19 @@ from registry_pipeline.defs.release import release_asset
 from registry_pipeline.defs.resources import Registry, registry_resource
 from registry_pipeline.defs.run import run_in_process
 from registry_pipeline.defs.sensors import landing_sensor
-from registry_pipeline.defs.sql_graph import read_graph
 from registry_pipeline.defs.warehouse import sql_assets
 from registry_pipeline.progress import Progress
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.plan import read_plan
 
 
 def build_definitions(registry: Registry) -> dg.Definitions:
     """Return everything that Dagster knows of a home."""
     contracts, marts = load_contracts(registry.settings), load_mart_contracts(registry.settings)
-    models = read_graph(registry.settings)
+    models = read_plan(registry.settings)
     lake = [*map(lake_key, contracts.tables), DELIVERIES, QUARANTINE]
-    made = [ingest_assets(contracts), sql_assets(models, lake), release_asset(models)]
+    made = [ingest_assets(contracts), sql_assets(models, marts, lake), release_asset(models)]
     owned = dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=["team:registry"]), made)
     return dg.Definitions(
         assets=[landing_asset(), *owned],

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     feeds: Path | None = Field(default=None, description="One YAML per clinic; replaces data_contracts/feeds.")
     contracts: Path | None = Field(default=None, description="One ODCS file per table; replaces data_contracts/tables.")
     reference: Path | None = Field(default=None, description="Vocabularies; a file here replaces the shipped one.")
+    plans: Path | None = Field(default=None, description="Where the compiled SQL project is kept; else work/plans.")
     memory_limit: str = Field(default="2GB", description="What DuckDB may use before it spills to work/.")
     threads: int = Field(default=2, ge=1, description="Threads for DuckDB.")
     batch_mib: int = Field(default=8, ge=1, description="MiB of text that ingest reads at a time.")

@@ -1,5 +1,6 @@
 """Fixtures that every kind of test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from tests.warehouse_harness import project, sources, warehouse
 __all__ = ["project", "shared", "sources", "warehouse"]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The SQL project is the same in every home of the tests, and to compile it takes half a minute.
+os.environ.setdefault("REGISTRY_PLANS", str(ROOT / "build" / "plans"))
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import dagster as dg
 
 from registry_pipeline.defs.ingest import DELIVERIES, QUARANTINE
-from registry_pipeline.defs.sql_graph import SqlModel
 from registry_pipeline.errors import BuildError
+from registry_pipeline.warehouse.plan import Model
 
 GROUP = "release"
 RELEASE = dg.AssetKey(["release", "registry"])
 
 
-def release_asset(models: Sequence[SqlModel]) -> dg.AssetsDefinition:
+def release_asset(models: Sequence[Model]) -> dg.AssetsDefinition:
     """Return the asset that publishes a release of all models."""
     spec = dg.AssetSpec(
         RELEASE,

@@ -1,14 +1,15 @@
 """The SQL assets, derived from the SQLMesh project. One op builds them all in a fresh private file."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from registry_pipeline.defs.sql_graph import SqlModel
+from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.plan import Model
 
 
 class BuildConfig(dg.Config):
@@ -17,15 +18,18 @@ class BuildConfig(dg.Config):
     is_forced: bool = Field(default=False, description="Build even if the current release already holds everything.")
 
 
-def sql_assets(models: Sequence[SqlModel], known: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
+def sql_assets(
+    models: Sequence[Model], marts: Mapping[str, MartContract], known: Collection[dg.AssetKey]
+) -> dg.AssetsDefinition:
     """Return every model as an asset.
 
     Args:
-        models: The graph of the SQLMesh project.
+        models: The compiled SQL project.
+        marts: Their contracts, which alone say what a mart's columns mean.
         known: The assets of other groups that a model may read.
     """
     keys = {*known, *(dg.AssetKey(list(model.key)) for model in models)}
-    specs = [_spec(model, keys) for model in models]
+    specs = [_spec(model, marts, keys) for model in models]
 
     @dg.multi_asset(name="build", specs=specs, required_resource_keys={"registry"})
     def build(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[dg.MaterializeResult[None]]:
@@ -47,8 +51,10 @@ def sql_assets(models: Sequence[SqlModel], known: Collection[dg.AssetKey]) -> dg
     return build
 
 
-def _spec(model: SqlModel, known: Collection[dg.AssetKey]) -> dg.AssetSpec:
-    columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
+def _spec(model: Model, marts: Mapping[str, MartContract], known: Collection[dg.AssetKey]) -> dg.AssetSpec:
+    contract = marts.get(model.name) if model.schema == "marts" else None
+    words = {column.name: column.description for column in (contract.columns if contract else model.columns)}
+    columns = [dg.TableColumn(column.name, column.type, words.get(column.name)) for column in model.columns]
     lineage = {
         column.name: [
             dg.TableColumnDep(dg.AssetKey([schema, name]), parent) for schema, name, parent in column.comes_from
@@ -66,20 +72,20 @@ def _spec(model: SqlModel, known: Collection[dg.AssetKey]) -> dg.AssetSpec:
         # Nothing changed: nothing is built, and what hangs on it is skipped too.
         skippable=True,
         metadata={
+            "grain": ", ".join(model.grain),
             "dagster/column_schema": dg.TableSchema(columns),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
         },
     )
 
 
-def _row_counts(settings: Settings, path: Path, models: Sequence[SqlModel]) -> dict[tuple[str, str], int]:
+def _row_counts(settings: Settings, path: Path, models: Sequence[Model]) -> dict[tuple[str, str], int]:
     from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - a code location loads often
 
     connection = open_database(path, read_only=True, settings=settings)
     try:
         return {
-            model.key: connection.execute(f"select count(*) from {model.schema}.{model.name}").fetchall()[0][0]
-            for model in models
+            model.key: connection.execute(f"select count(*) from {model.address}").fetchall()[0][0] for model in models
         }
     finally:
         connection.close()

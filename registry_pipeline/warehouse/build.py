@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from registry_pipeline.contracts.load import load_contracts
+from registry_pipeline.contracts.load import Contracts, load_contracts
 from registry_pipeline.errors import BuildError
 from registry_pipeline.lake.atomic import empty_directory, write_text
 from registry_pipeline.progress import Progress, Silent
@@ -19,7 +19,7 @@ from registry_pipeline.warehouse.duck import open_database
 from registry_pipeline.warehouse.inputs import clinic_feeds, inputs_fingerprint
 from registry_pipeline.warehouse.lake_views import create_lake
 from registry_pipeline.warehouse.models import build_models
-from registry_pipeline.warehouse.project import Sources
+from registry_pipeline.warehouse.plan import read_plan
 
 __all__ = ["Build", "build_path", "build_warehouse", "discard_build", "inputs_fingerprint", "read_build"]
 
@@ -64,9 +64,25 @@ def build_warehouse(settings: Settings, progress: Progress | None = None) -> Bui
     # Taken before the lake is read: a change while the build runs makes the next night build again.
     build = Build(path, inputs_fingerprint(settings))
     contracts = load_contracts(settings)
+    progress.step("Loading the SQL project")
+    models = read_plan(settings)
     empty_directory(path.parent)
     progress.step("Reading the lake")
     connection = open_database(path, read_only=False, settings=settings)
+    try:
+        _read_lake(connection, settings, contracts)
+        build_models(connection, models, progress)
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+    # One file: whatever the models wrote last has been moved from the write-ahead log into it.
+    if path.with_name(f"{path.name}.wal").exists():
+        raise BuildError("The build file was not closed.", remedy="Run again.", file=path)
+    write_text(_commit(path), json.dumps({"fingerprint": build.fingerprint}) + "\n")
+    return build
+
+
+def _read_lake(connection: duckdb.DuckDBPyConnection, settings: Settings, contracts: Contracts) -> None:
     try:
         create_lake(connection, settings.layout, contracts, clinic_feeds(settings))
     except duckdb.Error as error:
@@ -76,23 +92,6 @@ def build_warehouse(settings: Settings, progress: Progress | None = None) -> Bui
             remedy="A file of lake/ is damaged or missing: restore it, or remove its receipt to ingest it again.",
             file=settings.layout.lake,
         ) from None
-    finally:
-        connection.close()
-    build_models(Sources(settings, contracts), path, progress)
-    _finish(path, settings)
-    write_text(_commit(path), json.dumps({"fingerprint": build.fingerprint}) + "\n")
-    return build
-
-
-def _finish(path: Path, settings: Settings) -> None:
-    """Leave one file: whatever the models wrote last is moved from the write-ahead log into it."""
-    connection = open_database(path, read_only=False, settings=settings)
-    try:
-        connection.execute("checkpoint")
-    finally:
-        connection.close()
-    if path.with_name(f"{path.name}.wal").exists():
-        raise BuildError("The build file was not closed.", remedy="Run again.", file=path)
 
 
 def _commit(path: Path) -> Path:

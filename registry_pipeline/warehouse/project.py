@@ -1,25 +1,29 @@
-"""The SQLMesh project as a Python object: its configuration, and the contracts that its models are generated from.
+"""The SQLMesh project: its configuration, the contracts that its models are generated from, and what it compiles to.
 
-What belongs here: loading the project. What does not: building its models (`models.py`).
+What belongs here: all that we ask of SQLMesh. What does not: building the compiled models (`models.py`).
 """
 
+import ast
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from registry_pipeline.content import content_path
 from registry_pipeline.contracts.load import Contracts, load_contracts
+from registry_pipeline.errors import BuildError
 from registry_pipeline.settings import Settings
-from registry_pipeline.warehouse.duck import duckdb_options
+from registry_pipeline.warehouse.plan import Model, ModelColumn, project_path
 
 if TYPE_CHECKING:
+    from sqlglot import exp
     from sqlmesh import Context
 
 
@@ -46,16 +50,30 @@ def sources() -> Sources:
     return Sources(settings, load_contracts(settings))
 
 
-def project_path() -> Path:
-    """Return the folder of the SQLMesh project."""
-    return content_path("dbt_like_sql")
+def compile_project(settings: Settings) -> list[Model]:
+    """Return every model of the project, parents first: its SQL, types, words, lineage and audits.
+
+    Raises:
+        BuildError: If the project does not load, with the reason: no data is read, so its words are about the models.
+    """
+    try:
+        with (
+            TemporaryDirectory() as cache,
+            open_project(Sources(settings, load_contracts(settings)), Path(cache)) as context,
+        ):
+            models = [_compiled(model, context) for model in context.models.values() if not model.kind.is_symbolic]
+    except _project_errors() as error:
+        raise BuildError(
+            f"The SQL project cannot be loaded: {error}", remedy="Mend the model.", file=project_path()
+        ) from error
+    return _parents_first(sorted(models, key=lambda model: model.key))
 
 
 @contextmanager
-def open_project(given: Sources, database: Path | None, cache: Path) -> Iterator["Context"]:
-    """Yield the loaded SQLMesh project over `database` (in memory when None); close its connections after.
+def open_project(given: Sources, cache: Path) -> Iterator["Context"]:
+    """Yield the loaded SQLMesh project over a database in memory; close its connections after.
 
-    Nothing is printed, nothing is sent, and nothing is written outside `database` and `cache`.
+    Nothing is printed, nothing is sent, and nothing is written outside `cache`.
     """
     _import_sqlmesh()
     from sqlmesh import Config, Context  # noqa: PLC0415 - takes seconds, and only a build needs it
@@ -64,7 +82,8 @@ def open_project(given: Sources, database: Path | None, cache: Path) -> Iterator
         token = _sources.set(given)
         context = None
         try:
-            config = Config.parse_obj(_configuration(given.settings, database, cache))
+            static = yaml.safe_load((project_path() / "config.yaml").read_text(encoding="utf-8"))
+            config = Config.parse_obj({**static, "cache_dir": str(cache)})
             context = Context(paths=[str(project_path())], config=config, concurrent_tasks=1)
             yield context
         finally:
@@ -73,19 +92,6 @@ def open_project(given: Sources, database: Path | None, cache: Path) -> Iterator
                 # The context itself closes only what its planner has opened.
                 context.engine_adapter.close()
                 context.close()
-            _forget(database)
-
-
-def _configuration(settings: Settings, database: Path | None, cache: Path) -> dict[str, Any]:
-    static: dict[str, Any] = yaml.safe_load((project_path() / "config.yaml").read_text(encoding="utf-8"))
-    connection = {
-        "type": "duckdb",
-        "database": None if database is None else str(database),
-        "connector_config": duckdb_options(settings),
-    }
-    # State in memory: the file is built fresh each time, and the release must not carry SQLMesh's bookkeeping.
-    gateway = {"connection": connection, "state_connection": {"type": "duckdb"}}
-    return {**static, "gateways": {static["default_gateway"]: gateway}, "cache_dir": str(cache)}
 
 
 def _import_sqlmesh() -> None:
@@ -95,11 +101,76 @@ def _import_sqlmesh() -> None:
         import sqlmesh  # noqa: F401, PLC0415 - as above
 
 
-def _forget(database: Path | None) -> None:
-    """Drop SQLMesh's own cache of connections, which would serve a closed one for the next file of this name."""
-    from sqlmesh.core.config.connection import BaseDuckDBConnectionConfig  # noqa: PLC0415 - imports SQLMesh
+def _project_errors() -> tuple[type[Exception], ...]:
+    from sqlglot.errors import SqlglotError  # noqa: PLC0415 - a plan that is kept needs neither
+    from sqlmesh.utils.errors import SQLMeshError  # noqa: PLC0415 - likewise
 
-    BaseDuckDBConnectionConfig._data_file_to_adapter.pop(str(database), None)  # noqa: SLF001 - there is no other way
+    return (SQLMeshError, SqlglotError)
+
+
+def _parents_first(models: list[Model]) -> list[Model]:
+    by_key = {model.key: model for model in models}
+    order = TopologicalSorter({model.key: model.depends_on for model in models}).static_order()
+    return [by_key[key] for key in order if key in by_key]
+
+
+def _compiled(model: Any, context: "Context") -> Model:
+    from sqlglot import exp  # noqa: PLC0415 - a plan that is kept does not need it
+
+    return Model(
+        schema=model.schema_name,
+        name=model.view_name,
+        description=model.description or "",
+        depends_on=tuple(sorted(_schema_and_name(fqn) for fqn in model.depends_on)),
+        columns=tuple(
+            ModelColumn(
+                name, kind.sql("duckdb"), model.column_descriptions.get(name, ""), _lineage(model, name, context)
+            )
+            for name, kind in (model.columns_to_types or {}).items()
+        ),
+        grain=tuple(column.name for found in model.grains for column in found.find_all(exp.Column)),
+        is_view=model.kind.is_view,
+        query=_sql(model.render_query_or_raise()) if model.is_sql else "",
+        file=str(Path(model._path).relative_to(project_path())) if model.is_python else "",  # noqa: SLF001 - no other way
+        variables=_variables(model) if model.is_python else (),
+        audits=tuple(
+            (audit.name, _sql(model.render_audit_query(audit, **arguments)))
+            for audit, arguments in model.audits_with_args
+        ),
+    )
+
+
+def _sql(query: "exp.Query") -> str:
+    from sqlglot import exp  # noqa: PLC0415 - a plan that is kept does not need it
+
+    # The project compiles over a database in memory and runs in any other.
+    for found in query.find_all(exp.Table, exp.Column):
+        found.set("catalog", None)
+    return str(query.sql("duckdb"))
+
+
+def _variables(model: Any) -> tuple[tuple[str, str], ...]:
+    from sqlmesh.core import constants  # noqa: PLC0415 - imports SQLMesh
+
+    found: dict[str, Any] = {}
+    for kind in (constants.SQLMESH_VARS, constants.SQLMESH_BLUEPRINT_VARS):
+        if kind in model.python_env:
+            found |= ast.literal_eval(model.python_env[kind].payload)
+    return tuple(sorted((name, str(value)) for name, value in found.items()))
+
+
+def _lineage(model: Any, column: str, context: "Context") -> tuple[tuple[str, str, str], ...]:
+    from sqlmesh.core.lineage import column_dependencies  # noqa: PLC0415 - imports SQLMesh
+
+    if model.is_python:
+        return ()
+    parents = column_dependencies(context, model.name, column)
+    return tuple(sorted((*_schema_and_name(fqn), name) for fqn, names in parents.items() for name in names))
+
+
+def _schema_and_name(fqn: str) -> tuple[str, str]:
+    schema, name = fqn.replace('"', "").split(".")[-2:]
+    return schema, name
 
 
 @contextmanager

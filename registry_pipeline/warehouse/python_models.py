@@ -44,5 +44,5 @@ def fetch(context: "ExecutionContext", query: str, **relations: str) -> "pd.Data
         relations: The model behind each name; the model must list it in `depends_on` too.
     """
     tables = {name: context.resolve_table(model) for name, model in relations.items()}
-    frame: pd.DataFrame = context.fetchdf(parse_one(query.format(**tables), dialect="duckdb"))
+    frame: pd.DataFrame = context.fetchdf(query.format(**tables))
     return frame

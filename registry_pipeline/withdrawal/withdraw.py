@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry_pipeline.withdrawal.belongings import Belongings
 
 BY_HAND = "hand"
-_KEPT_WORK = {"sql_graph", "logs"}
+_KEPT_WORK = {"plans", "logs"}
 """Folders of work/ that hold no rows."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse_harness import Project, Query, Warehouse
+from tests.warehouse_harness import Project, Query, Warehouse, expand
 
 Rows = list[dict[str, Any]]
 
@@ -104,7 +104,7 @@ def test_definitions_are_those_of_the_instrument(
 @pytest.mark.parametrize(("baseline", "score"), [("1.33333333", "0.66666667"), ("14", "7.00000000")])
 def test_half_of_a_prorated_baseline_is_a_response(project: Project, baseline: str, score: str) -> None:
     """4/3 and 2/3 are exactly half of each other; their decimals are not."""
-    sql = project.expand(
+    sql = expand(
         f"""
         select @reaches('percent', 50, 'lower', b, s) as reached, @reaches('percent', 50, 'lower', b, s + 0.01) as missed
         from (select {baseline}::decimal(14, 8) as b, {score}::decimal(14, 8) as s) as t

@@ -18,10 +18,11 @@ from registry_pipeline.errors import BuildError, ConfigurationError
 from registry_pipeline.feeds.model import Feed
 from registry_pipeline.lake.receipts import Counts, Receipt, write_receipt
 from registry_pipeline.settings import Settings
-from registry_pipeline.warehouse import project
+from registry_pipeline.warehouse import plan
 from registry_pipeline.warehouse.build import build_warehouse, inputs_fingerprint, read_build
 from registry_pipeline.warehouse.duck import open_database
 from registry_pipeline.warehouse.lake_views import create_lake
+from registry_pipeline.warehouse.project import compile_project
 from registry_pipeline.warehouse.reference import read_reference, reference_columns
 
 FEED = """
@@ -167,11 +168,10 @@ def test_tables_and_columns_carry_their_descriptions(built: tuple[Settings, duck
 
 @pytest.mark.slow
 def test_a_build_leaves_nothing_but_its_files(built: tuple[Settings, duckdb.DuckDBPyConnection]) -> None:
-    assert not [path for path in project.project_path().rglob("*") if path.name in {".cache", "logs"}]
+    assert not [path for path in plan.project_path().rglob("*") if path.name in {".cache", "logs"}]
     settings, _ = built
     assert sorted(path.name for path in (settings.layout.work / "build").iterdir()) == [
         "build.json",
-        "sqlmesh",
         "warehouse.duckdb",
     ]
 
@@ -297,12 +297,11 @@ def test_the_project_loads_from_wherever_it_is_installed(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = tmp_path / "site" / "_content" / "dbt_like_sql"
-    shutil.copytree(project.project_path(), installed, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(project, "content_path", lambda _: installed)
+    shutil.copytree(plan.project_path(), installed, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(plan, "content_path", lambda _: installed)
     monkeypatch.chdir(tmp_path)
     before = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
-    sources = project.Sources(settings, load_contracts(settings))
-    with project.open_project(sources, None, settings.layout.work / "cache") as context:
-        assert any(model.name == "marts.response_rates" for model in context.models.values())
+    models = {model.address for model in compile_project(settings)}
+    assert "marts.response_rates" in models
     after = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
     assert [path for path in after if path not in before and settings.layout.work not in [path, *path.parents]] == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse_harness import Project, Warehouse
+from tests.warehouse_harness import Project, Warehouse, expand
 
 
 def _rows(shared: Path) -> list[dict[str, str]]:
@@ -14,7 +14,7 @@ def _rows(shared: Path) -> list[dict[str, str]]:
 
 
 def _wilson(project: Project, numerator: int, denominator: int) -> tuple[float | None, float | None]:
-    sql = project.expand(
+    sql = expand(
         "select @wilson_low(p.x, p.n) as low, @wilson_high(p.x, p.n) as high "
         f"from (values ({numerator}, {denominator})) as p(x, n)"
     )

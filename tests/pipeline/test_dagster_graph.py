@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import dagster as dg
 import pytest
@@ -13,9 +12,7 @@ import pytest
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.dagster_home import open_instance, prepare_dagster_home
 from registry_pipeline.definitions import build_definitions
-from registry_pipeline.defs import sql_graph
 from registry_pipeline.defs.resources import Registry
-from registry_pipeline.defs.sql_graph import SqlColumn, SqlModel
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from tests.conftest import ROOT
@@ -132,18 +129,6 @@ def test_the_instance_of_a_home_sends_nothing_and_has_one_writer(tmp_path: Path)
 
 def test_loading_the_code_location_creates_no_home(repository: dg.RepositoryDefinition, absent_home: Path) -> None:
     assert not absent_home.exists()
-
-
-def test_a_graph_from_the_homes_cache_is_the_graph_that_was_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    column = SqlColumn("rate", "DOUBLE", "The rate.", (("staging", "stg_course", "course_id"),))
-    model = SqlModel("marts", "rates", "Rates.", "full", "sql", (("staging", "stg_course"),), (column,))
-    load = Mock(return_value=[model])
-    monkeypatch.setattr(sql_graph, "_load", load)
-    settings = Settings(home=tmp_path)
-    assert sql_graph.read_graph(settings) == sql_graph.read_graph(settings) == [model]
-    assert load.call_count == 1
 
 
 def test_the_code_location_is_valid_and_loads_without_warnings(tmp_path: Path) -> None:

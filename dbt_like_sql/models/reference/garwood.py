@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import parse_one
 from sqlmesh import ExecutionContext, model
 from sqlmesh.core.model import ModelKindName
 
@@ -27,5 +26,5 @@ if TYPE_CHECKING:
 )
 def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
     patients = context.resolve_table("intermediate.int_consented_patient")
-    query = parse_one(f"select count(*) as n_patients from {patients}", dialect="duckdb")
-    return garwood_table(int(context.fetchdf(query)["n_patients"].iloc[0]))
+    counted = context.fetchdf(f"select count(*) as n_patients from {patients}")
+    return garwood_table(int(counted["n_patients"].iloc[0]))

@@ -1,0 +1,128 @@
+"""The SQL project as plain data: what every model reads, what SQL makes it, and what audits it.
+
+To compile the project takes half a minute and a build only needs what comes out, so that is kept under a hash of
+everything it is made from. The asset graph comes from here too, so lineage cannot lie.
+
+What belongs here: what a model is once compiled, and where that is kept. What does not: SQLMesh (`project.py`), and
+running the models (`models.py`).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from registry_pipeline.content import content_path
+from registry_pipeline.contracts.load import load_contracts
+from registry_pipeline.lake.atomic import write_text
+from registry_pipeline.settings import Settings
+
+_COMPILERS = ("contracts", "warehouse")
+"""Packages whose code decides what a model is compiled to."""
+
+
+@dataclass(frozen=True)
+class ModelColumn:
+    """A column of a model."""
+
+    name: str
+    type: str
+    description: str
+    comes_from: tuple[tuple[str, str, str], ...] = ()
+    """(schema, model, column) of what it is computed from; empty for models in Python."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, compiled."""
+
+    schema: str
+    name: str
+    description: str
+    depends_on: tuple[tuple[str, str], ...]
+    """(schema, name) of what it reads."""
+    columns: tuple[ModelColumn, ...]
+    grain: tuple[str, ...] = ()
+    """The columns that name a row."""
+    is_view: bool = False
+    query: str = ""
+    """The SQL of its rows; empty for a model in Python."""
+    file: str = ""
+    """The Python file whose `execute` returns its rows, below the project's folder; empty for a model in SQL."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """What a model in Python may ask for by name."""
+    audits: tuple[tuple[str, str], ...] = ()
+    """Each audit's name and the SQL of the rows that break it."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return schema and name, which is the model's asset key and its address in the release."""
+        return (self.schema, self.name)
+
+    @property
+    def address(self) -> str:
+        """Return the name that SQL knows it by."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def language(self) -> str:
+        """Return what it is written in: `sql` or `python`."""
+        return "sql" if self.query else "python"
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Return the DuckDB type of each column."""
+        return {column.name: column.type for column in self.columns}
+
+
+_MODELS = TypeAdapter(list[Model])
+
+
+def project_path() -> Path:
+    """Return the folder of the SQLMesh project."""
+    return content_path("dbt_like_sql")
+
+
+def read_plan(settings: Settings) -> list[Model]:
+    """Return the models of the project, parents first, compiled afresh only if something has changed.
+
+    Raises:
+        BuildError: If the project cannot be compiled.
+    """
+    kept = _folder(settings) / f"{_digest(settings)}.json"
+    if kept.is_file():
+        return _MODELS.validate_json(kept.read_bytes())
+    from registry_pipeline.warehouse.project import compile_project  # noqa: PLC0415 - SQLMesh takes seconds
+
+    models = compile_project(settings)
+    # Without a home there is nowhere to keep it: loading a code location must not create one.
+    if kept.parent.is_dir() or settings.layout.root.is_dir():
+        write_text(kept, _MODELS.dump_json(models).decode())
+    return models
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.plans or settings.layout.work / "plans"
+
+
+def _digest(settings: Settings) -> str:
+    digest = hashlib.sha256(version("sqlmesh").encode())
+    for file in _made_from(settings):
+        digest.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
+    digest.update(load_contracts(settings).fingerprint.encode())
+    return digest.hexdigest()[:20]
+
+
+def _made_from(settings: Settings) -> Iterator[Path]:
+    project, package = project_path(), Path(__file__).resolve().parents[1]
+    for folder in ("models", "macros", "audits"):
+        yield from sorted(file for file in (project / folder).rglob("*") if file.suffix in {".sql", ".py"})
+    yield project / "config.yaml"
+    # Paths count as well: a vocabulary is read from where it lies.
+    for shipped in sorted(content_path("data_contracts/reference").glob("*.csv")):
+        yield settings.vocabulary_path(shipped.name)
+    for name in _COMPILERS:
+        yield from sorted((package / name).glob("*.py"))
