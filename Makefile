@@ -27,7 +27,7 @@ demo: setup
 
 # Fast tests first: they fail within seconds when something basic is broken.
 test: test-fast
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m slow
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --durations 15 -m slow
 
 test-fast: setup
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow"

@@ -3,7 +3,7 @@
 Publishing gates again on its own, so a release is safe even when it is not Dagster that makes it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,6 +14,8 @@ from registry_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from registry_pipeline.release.gate import GateFinding
 
 
 def mart_checks(contracts: Mapping[str, MartContract]) -> dg.AssetChecksDefinition:
@@ -47,9 +49,11 @@ def _specs(contract: MartContract) -> Iterator[dg.AssetCheckSpec]:
 
 def _judge_all(settings: Settings, contracts: Mapping[str, MartContract]) -> Iterator[dg.AssetCheckResult]:
     from registry_pipeline.release.databases import read_marts  # noqa: PLC0415 - a code location loads often
+    from registry_pipeline.release.disclosure import with_flags  # noqa: PLC0415 - likewise
+    from registry_pipeline.release.gate import check_marts  # noqa: PLC0415 - likewise
     from registry_pipeline.warehouse.build import build_path  # noqa: PLC0415 - likewise
 
-    frames = read_marts(build_path(settings), settings)
+    frames = {name: with_flags(frame) for name, frame in read_marts(build_path(settings), settings).items()}
     for name, contract in contracts.items():
         if name not in frames:
             raise GateRefusedError(
@@ -57,14 +61,16 @@ def _judge_all(settings: Settings, contracts: Mapping[str, MartContract]) -> Ite
                 remedy="Write the model, or delete the contract.",
                 file=contract.file,
             )
-        yield from _judge(frames[name], contract, settings.small_cell)
+    found = check_marts(contracts, frames)
+    for name, contract in contracts.items():
+        yield from _results(frames[name], contract, found[name], settings.small_cell)
 
 
-def _judge(frame: "pl.DataFrame", contract: MartContract, small_cell: int) -> Iterator[dg.AssetCheckResult]:
-    from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags  # noqa: PLC0415 - as above
-    from registry_pipeline.release.gate import check_mart  # noqa: PLC0415 - likewise
+def _results(
+    frame: "pl.DataFrame", contract: MartContract, findings: "Sequence[GateFinding]", small_cell: int
+) -> Iterator[dg.AssetCheckResult]:
+    from registry_pipeline.release.disclosure import assert_nothing_small, suppress  # noqa: PLC0415 - as above
 
-    findings = check_mart(with_flags(frame), contract)
     shown = suppress(frame, contract, small_cell)
     assert_nothing_small(shown, contract, small_cell)
     for spec in _specs(contract):

@@ -19,12 +19,15 @@ from registry_pipeline.contracts.model import Compare, Expression, MaxLength, On
 from registry_pipeline.errors import ContractError, GateRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from registry_pipeline.release.mart_contracts import MartContract, MartRule
 
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 """Adds how many rows fail, and still no value of any of them."""
+
+_STATE = "state_of_mart"
+"""The column that tells apart the states in which a mart is judged."""
 
 
 @dataclass(frozen=True)
@@ -61,41 +64,93 @@ def checks_of(contract: MartContract) -> Iterator[GateCheck]:
         yield GateCheck(rule.id, rule.severity, rule.sentence)
 
 
-def gate_marts(frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract]) -> list[GateFinding]:
-    """Judge every mart by its contract and return the findings that do not block.
+def gate_marts(contracts: Mapping[str, MartContract], *states: Mapping[str, pl.DataFrame]) -> list[GateFinding]:
+    """Judge every mart by its contract, in every state that it is in, and return what does not block in the last one.
+
+    Args:
+        contracts: By the name of the mart.
+        states: The marts by name, such as: as they were built, and as they will be shown.
 
     Raises:
         GateRefusedError: If a mart or a contract is missing, or a check of severity reject fails; names marts and
             checks.
     """
-    _require_coverage(frames, contracts)
-    findings = [finding for name in sorted(frames) for finding in check_mart(frames[name], contracts[name])]
-    if blocking := [finding for finding in findings if finding.severity == "reject"]:
-        listed = ", ".join(f"{finding.check} ({finding.n_rows} rows)" for finding in blocking)
+    for frames in states:
+        require_contracts(frames, contracts)
+    batches = _batches()
+    found = {
+        name: _check_states(batches, [frames[name] for frames in states], contracts[name]) for name in sorted(contracts)
+    }
+    # One fault breaks a check in every state, and is told once.
+    blocking = {
+        finding.check: finding.n_rows
+        for in_states in found.values()
+        for findings in reversed(in_states)
+        for finding in findings
+        if finding.severity == "reject"
+    }
+    if blocking:
+        listed = ", ".join(f"{check} ({n_rows} rows)" for check, n_rows in blocking.items())
         raise GateRefusedError(
             f"The marts failed {len(blocking)} blocking checks: {listed}.",
             remedy="Nothing was published and the previous release stays. Mend the model, or the deliveries it reads.",
         )
-    return findings
+    return [finding for in_states in found.values() for finding in in_states[-1]]
+
+
+def check_marts(
+    contracts: Mapping[str, MartContract], frames: Mapping[str, pl.DataFrame]
+) -> dict[str, list[GateFinding]]:
+    """Return every check that each mart fails, in the order of its contract."""
+    batches = _batches()
+    return {name: _check_states(batches, [frames[name]], contract)[0] for name, contract in contracts.items()}
 
 
 def check_mart(frame: pl.DataFrame, contract: MartContract) -> list[GateFinding]:
     """Return every check of the contract that the frame fails, in the order of the contract."""
-    if tuple(frame.columns) != contract.column_names:
+    return check_marts({contract.name: contract}, {contract.name: frame})[contract.name]
+
+
+def _check_states(batches: Any, frames: Sequence[pl.DataFrame], contract: MartContract) -> list[list[GateFinding]]:
+    """Return the findings of each state of a mart.
+
+    All states are validated at once, since most of the time goes into what Great Expectations does per check; only
+    what fails is looked at state by state.
+    """
+    if any(tuple(frame.columns) != contract.column_names for frame in frames):
         # No other check can be trusted, or even run, on other columns.
-        return [GateFinding(contract.name, f"{contract.name}.columns", "reject", frame.height)]
-    prepared = frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64), *_holding(contract))
-    batch = _batch(prepared, contract.name)
-    expectations = list(_expectations(contract, prepared.columns))
-    results = _validate(batch, expectations, "BOOLEAN_ONLY")
+        check = f"{contract.name}.columns"
+        wrong = [tuple(frame.columns) != contract.column_names for frame in frames]
+        return [
+            [GateFinding(contract.name, check, "reject", frame.height)] if is_wrong else []
+            for frame, is_wrong in zip(frames, wrong, strict=True)
+        ]
+    prepared = [
+        frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64), *_holding(contract), pl.lit(number).alias(_STATE))
+        for number, frame in enumerate(frames)
+    ]
+    together = pl.concat(prepared, how="vertical_relaxed")
+    expectations = list(_expectations(contract, together.columns))
+    results = _validate(batches, together, expectations, "BOOLEAN_ONLY")
     failed = [expectation for expectation in expectations if not _passed(results, expectation)]
+    return [list(_findings(batches, frame, failed, contract.name)) for frame in prepared]
+
+
+def _findings(batches: Any, frame: pl.DataFrame, failed: list[Any], mart: str) -> Iterator[GateFinding]:
     if not failed:
-        return []
-    counted = _validate(batch, failed, _COUNTS_ONLY)
-    return [_finding(contract.name, expectation, counted) for expectation in failed]
+        return
+    counted = _validate(batches, frame, failed, _COUNTS_ONLY)
+    for expectation in failed:
+        if not _passed(counted, expectation):
+            yield _finding(mart, expectation, counted)
 
 
-def _require_coverage(frames: Iterable[str], contracts: Iterable[str]) -> None:
+def require_contracts(frames: Iterable[str], contracts: Iterable[str]) -> None:
+    """Refuse marts without a contract and contracts without a mart.
+
+    Raises:
+        GateRefusedError: Naming them.
+    """
     without_contract, without_mart = sorted(set(frames) - set(contracts)), sorted(set(contracts) - set(frames))
     if without_contract or without_mart:
         words = [f"marts.{name} has no contract" for name in without_contract]
@@ -139,12 +194,9 @@ def _expectations(contract: MartContract, columns: list[str]) -> Iterator[Any]:
             yield gxe.ExpectColumnValuesToNotBeNull(column=column.name, meta=meta)
         elif column.is_required:
             yield gxe.ExpectColumnValuesToBeInSet(column=meta["rule"], value_set=[True], meta=meta)
-    grain = list(contract.grain)
-    unique = _meta(f"{name}.grain_unique")
-    if len(grain) == 1:
-        yield gxe.ExpectColumnValuesToBeUnique(column=grain[0], meta=unique)
-    else:
-        yield gxe.ExpectCompoundColumnsToBeUnique(column_list=grain, ignore_row_if="never", meta=unique)
+    yield gxe.ExpectCompoundColumnsToBeUnique(
+        column_list=[*contract.grain, _STATE], ignore_row_if="never", meta=_meta(f"{name}.grain_unique")
+    )
     for rule in contract.rules:
         yield _expectation(gxe, rule)
 
@@ -203,17 +255,19 @@ def _great_expectations() -> Any:
     return great_expectations
 
 
-def _batch(frame: pl.DataFrame, name: str) -> Any:
+def _batches() -> Any:
+    """Return what makes a batch of a frame."""
     context = _great_expectations().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("marts").add_dataframe_asset(name)
-    definition = asset.add_batch_definition_whole_dataframe("all")
-    return definition.get_batch({"dataframe": frame.to_pandas()})
+    return (
+        context.data_sources.add_pandas("marts").add_dataframe_asset("mart").add_batch_definition_whole_dataframe("all")
+    )
 
 
-def _validate(batch: Any, expectations: list[Any], result_format: Any) -> dict[str, Any]:
+def _validate(batches: Any, frame: pl.DataFrame, expectations: list[Any], result_format: Any) -> dict[str, Any]:
     """Return each result by rule id; GX reorders them."""
     suite = _great_expectations().ExpectationSuite(name="contract", expectations=expectations)
+    batch = batches.get_batch({"dataframe": frame.to_pandas()})
     results = batch.validate(suite, result_format=result_format).results
     return {result.expectation_config.meta["rule"]: result for result in results}
 

@@ -16,7 +16,7 @@ from registry_pipeline.release.data_docs import write_data_docs
 from registry_pipeline.release.databases import read_deliveries, read_marts, write_public, write_restricted
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
 from registry_pipeline.release.export import write_exports
-from registry_pipeline.release.gate import GateFinding, gate_marts
+from registry_pipeline.release.gate import GateFinding, gate_marts, require_contracts
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.release.meta import Draft
 from registry_pipeline.release.releases import write_manifest
@@ -40,15 +40,14 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     restricted, public = staged / "restricted.duckdb", staged / "registry.duckdb"
     progress.step("write restricted.duckdb")
     ledger = write_restricted(restricted, draft, contracts, marts, settings)
-    progress.step("check marts")
-    built = {name: with_flags(frame) for name, frame in read_marts(restricted, settings).items()}
-    gate_marts(built, marts)
     progress.step("write registry.duckdb")
+    built = {name: with_flags(frame) for name, frame in read_marts(restricted, settings).items()}
+    require_contracts(built, marts)
     released = {name: suppress(frame, marts[name], settings.small_cell) for name, frame in built.items()}
     write_public(public, restricted, released, marts, settings)
-    progress.step("check the release")
+    progress.step("check marts")
     shown = read_marts(public, settings)
-    findings = gate_marts(shown, marts)
+    findings = gate_marts(marts, built, shown)
     for name, frame in shown.items():
         assert_nothing_small(frame, marts[name], settings.small_cell)
     for finding in findings:

@@ -7,7 +7,9 @@ What belongs here: running models and audits. What does not: their SQL, and wher
 """
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ import duckdb
 from registry_pipeline.errors import BuildError
 from registry_pipeline.progress import Progress
 from registry_pipeline.warehouse.plan import Model, project_path
+from registry_pipeline.warehouse.python_models import IS_COMPILED, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +75,7 @@ def write_model(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
         return
     columns = ", ".join(f'"{name}" {kind}' for name, kind in model.types.items())
     connection.execute(f"create table {model.address} ({columns})")
-    frame = _module(model.file).execute(Tables(connection, model))
+    frame = _module(project_path() / model.file).execute(Tables(connection, dict(model.variables)))
     # A young registry has frames without rows, of which DuckDB cannot tell the types.
     if not frame.empty:
         insert_frame(connection, model, frame)
@@ -97,40 +100,21 @@ def failing_audits(connection: duckdb.DuckDBPyConnection, model: Model) -> dict[
     return {name: n_rows for (name, _), n_rows in zip(model.audits, found, strict=True) if n_rows}
 
 
-class Tables:
-    """What a model in Python reads through, as SQLMesh's own context has it."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, model: Model) -> None:
-        """Serve a model from an open database."""
-        self._connection = connection
-        self._variables = dict(model.variables)
-
-    def resolve_table(self, name: str) -> str:
-        """Return the name of a model's table, which is its own."""
-        return name
-
-    def fetchdf(self, query: str) -> "pd.DataFrame":
-        """Return the rows of a query."""
-        frame: pd.DataFrame = self._connection.execute(query).df()
-        return frame
-
-    def var(self, name: str) -> str:
-        """Return a variable of the project."""
-        return self._variables[name]
-
-    blueprint_var = var
-
-
 def _kind(model: Model) -> str:
     return "view" if model.is_view else "table"
 
 
-def _module(file: str) -> ModuleType:
-    spec = spec_from_file_location(file.removesuffix(".py").replace("/", "."), project_path() / file)
+@cache
+def _module(file: Path) -> ModuleType:
+    spec = spec_from_file_location(f"models.{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise BuildError(f"The model file {file} cannot be read.", remedy="Install the package again.")
+        raise BuildError("A model file cannot be read.", remedy="Install the package again.", file=file)
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    token = IS_COMPILED.set(True)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        IS_COMPILED.reset(token)
     return module
 
 

@@ -56,11 +56,7 @@ def test_no_mart_selects_everything() -> None:
         assert not re.search(r"select\s+\*|\.\*", file.read_text(encoding="utf-8")), file.name
 
 
-@pytest.mark.parametrize("name", ["ae_terms", "instruments", "mme_factors", "screening_items", "zip3_restricted"])
+@pytest.mark.parametrize("name", ["ae_terms", "instruments", "mme_factors", "screening_items"])
 def test_a_vocabulary_is_a_table(project: Project, name: str) -> None:
     query = project.build({}, [f"reference.{name}"])
     assert query(f"select count(*) as n from reference.{name}")[0]["n"] > 1
-
-
-def test_codes_with_leading_zeros_stay_text(project: Project) -> None:
-    assert project.columns("reference.zip3_restricted")["zip3"] == "TEXT"

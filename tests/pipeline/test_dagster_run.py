@@ -12,11 +12,12 @@ import pytest
 
 from registry_pipeline.dagster_home import open_instance, prepare_dagster_home
 from registry_pipeline.definitions import build_definitions, run_nightly_in_dagster
-from registry_pipeline.defs import mart_checks
 from registry_pipeline.defs.resources import Registry
 from registry_pipeline.errors import GateRefusedError, LockHeldError, RegistryError
 from registry_pipeline.lake.atomic import exclusive
 from registry_pipeline.progress import Silent
+from registry_pipeline.release import gate
+from registry_pipeline.release.gate import GateFinding
 from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.release.releases import current_release
 from registry_pipeline.settings import Settings
@@ -90,14 +91,13 @@ def test_a_night_without_news_skips_build_and_release(home: Settings) -> None:
 def test_a_broken_mart_blocks_the_release_and_the_previous_one_stays(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object, contract: MartContract, __: int) -> Iterator[dg.AssetCheckResult]:
-        for spec in mart_checks._specs(contract):
-            yield dg.AssetCheckResult(passed=not spec.blocking, asset_key=spec.asset_key, check_name=spec.name)
+    def broken(contracts: dict[str, MartContract], _: object) -> dict[str, list[GateFinding]]:
+        return {name: [GateFinding(name, f"{name}.broken", "reject", 1)] for name in contracts}
 
     before = current_release(home.layout)
     land_something_new(home)
     # The gate of publishing would pass, so it is the asset check that must keep the release from being made.
-    monkeypatch.setattr(mart_checks, "_judge", broken)
+    monkeypatch.setattr(gate, "check_marts", broken)
     with pytest.raises(GateRefusedError):
         run_nightly_in_dagster(home, Silent())
     run = runs(home)[0]

@@ -41,7 +41,7 @@ def test_a_good_mart_has_no_blocking_finding_before_and_after_suppression(contra
     for frame in (with_flags(GOOD), suppress(GOOD, contract, 10)):
         assert all(
             finding.severity == "warn"
-            for finding in gate_marts({"response_rates": frame}, {"response_rates": contract})
+            for finding in gate_marts({"response_rates": contract}, {"response_rates": frame})
         )
 
 
@@ -80,17 +80,32 @@ def test_a_required_count_may_be_empty_only_in_a_hidden_row(contract):
 
 
 def test_a_warning_is_returned_and_does_not_block(contract):
-    findings = gate_marts({"response_rates": with_flags(GOOD)}, {"response_rates": contract})
+    findings = gate_marts({"response_rates": contract}, {"response_rates": with_flags(GOOD)})
     assert findings == [GateFinding("response_rates", "response_rates.enough_patients", "warn", 1)]
 
 
 def test_a_refusal_exits_3_and_names_marts_and_checks_but_no_value(contract):
     broken = with_flags(one(ci_high=SECRET - 0.5, rate=SECRET))
     with pytest.raises(GateRefusedError) as caught:
-        gate_marts({"response_rates": broken}, {"response_rates": contract})
+        gate_marts({"response_rates": contract}, {"response_rates": broken})
     assert caught.value.exit_code == 3
     assert "response_rates.ci_high_above_rate (1 rows)" in str(caught.value)
     assert str(SECRET) not in str(caught.value)
+
+
+def test_a_fault_in_any_state_blocks_and_is_told_once(contract):
+    good, broken = with_flags(GOOD), with_flags(one(rate=1.2, ci_high=1.3))
+    for states in ((good, broken), (broken, good), (broken, broken)):
+        with pytest.raises(GateRefusedError, match=r"failed 1 blocking checks: response_rates\.rate_range \(1 rows\)"):
+            gate_marts({"response_rates": contract}, *({"response_rates": frame} for frame in states))
+
+
+def test_warnings_are_those_of_the_last_state(contract):
+    hidden = suppress(GOOD, contract, 10)
+    n_warned = len(gate_marts({"response_rates": contract}, {"response_rates": hidden}))
+    for first in (with_flags(GOOD), hidden):
+        found = gate_marts({"response_rates": contract}, {"response_rates": first}, {"response_rates": hidden})
+        assert len(found) == n_warned
 
 
 def test_great_expectations_logs_nothing(contract, monkeypatch):
@@ -105,12 +120,12 @@ def test_great_expectations_logs_nothing(contract, monkeypatch):
 
 def test_a_mart_without_a_contract_blocks(contract):
     with pytest.raises(GateRefusedError, match=r"marts\.extra has no contract"):
-        gate_marts({"response_rates": with_flags(GOOD), "extra": GOOD}, {"response_rates": contract})
+        gate_marts({"response_rates": contract}, {"response_rates": with_flags(GOOD), "extra": GOOD})
 
 
 def test_a_contract_without_its_mart_blocks(contract):
     with pytest.raises(GateRefusedError, match="contract response_rates has no mart"):
-        gate_marts({}, {"response_rates": contract})
+        gate_marts({"response_rates": contract}, {})
 
 
 def test_a_check_that_cannot_be_evaluated_blocks_even_when_it_only_warns(tmp_path):

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.comparisons import odds_limits
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +16,8 @@ where c.basis = 'patient_month'
 """
 
 
-@model(
+@python_model(
     "intermediate.int_ae_odds_limits",
-    kind={"name": ModelKindName.FULL},
     description="Exact 95 % limits of the ratio of two Poisson means, for every pair of counts that is compared.",
     columns={"n_events": "bigint", "reference_n_events": "bigint", "low": "double", "high": "double"},
     column_descriptions={
@@ -30,11 +26,11 @@ where c.basis = 'patient_month'
         "low": "Lower limit of the ratio of their means, given the sum of the two counts.",
         "high": "Upper limit; null where there is none.",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_ae_contrast"],
-    audits=audits(GRAIN, "low"),
+    filled=["low"],
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     pairs = fetch(context, PAIRS, contrasts="intermediate.int_ae_contrast")
     limits = odds_limits(pairs["n_events"], pairs["reference_n_events"])
     return pairs.assign(low=limits.low, high=limits.high)

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.durability import curve_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +18,8 @@ inner join {reading} as r on t.reading_no = r.reading_no
 """
 
 
-@model(
+@python_model(
     "intermediate.int_durability_curve",
-    kind={"name": ModelKindName.FULL},
     description="Every life table of response read off on a weekly grid, with its restricted means and median.",
     columns={
         "stratum_no": "integer",
@@ -63,11 +59,10 @@ inner join {reading} as r on t.reading_no = r.reading_no
         "median_ci_high": "Upper 95 % limit of the median; null when not reached.",
         "n_events_in_all": "Patients with the event of interest in all follow-up; the same on every day.",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_durability_life_table", "intermediate.int_durability_reading"],
-    audits=audits(GRAIN),
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     relations = {
         "life_table": "intermediate.int_durability_life_table",
         "reading": "intermediate.int_durability_reading",

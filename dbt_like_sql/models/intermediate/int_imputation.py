@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.imputation import IMPUTATIONS, impute
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +16,8 @@ from {cells} as c
 """
 
 
-@model(
+@python_model(
     "intermediate.int_imputation",
-    kind={"name": ModelKindName.FULL},
     description="How many patients meet each definition once those missing are imputed, by imputation.",
     columns={
         "indication": "varchar",
@@ -41,11 +37,12 @@ from {cells} as c
         "numerator": "Patients who meet the definition: observed, and imputed from the observed of the same cell.",
         "denominator": "Eligible patients.",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_imputation_cell"],
-    audits=audits(GRAIN, "numerator", "denominator", rules=("numerator between 0 and denominator",)),
+    filled=["numerator", "denominator"],
+    rules=("numerator between 0 and denominator",),
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     cells = fetch(context, QUERY, cells="intermediate.int_imputation_cell")
     names = ["/".join(map(str, cell)) for cell in cells[[*KEYS, "was_met_before"]].itertuples(index=False)]
     imputed = impute(names, cells["n_met"], cells["n_observed"], cells["n_missing"])

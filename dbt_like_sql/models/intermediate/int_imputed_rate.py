@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.imputation import pool
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +24,8 @@ group by 1, 2, 3, 4, 5
 """
 
 
-@model(
+@python_model(
     "intermediate.int_imputed_rate",
-    kind={"name": ModelKindName.FULL},
     description="Rates of each definition with missing scores imputed: pooled on the logit scale by Rubin's rules.",
     columns={
         "indication": "varchar",
@@ -49,11 +45,11 @@ group by 1, 2, 3, 4, 5
         "ci_low": "Lower limit of the 95 % interval.",
         "ci_high": "Upper limit of the 95 % interval.",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_imputation"],
-    audits=audits(GRAIN, rules=("ci_low <= rate and rate <= ci_high",)),
+    rules=("ci_low <= rate and rate <= ci_high",),
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = fetch(context, QUERY, imputations="intermediate.int_imputation")
     if rows.empty:
         return rows.reindex(columns=[*GRAIN, "rate", "ci_low", "ci_high"])

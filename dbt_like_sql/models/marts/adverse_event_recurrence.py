@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.recurrent import recurrence_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +17,8 @@ RULES = (
 )
 
 
-@model(
+@python_model(
     "marts.adverse_event_recurrence",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Mean number of sessions with each adverse event per patient, week by week from the first session (mean "
         "cumulative function). Observed in registry, uncontrolled."
@@ -44,11 +40,12 @@ RULES = (
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_ae_recurrence", "intermediate.int_ae_follow_up"],
-    audits=audits(GRAIN, "n_patients", "n_at_risk", "n_patients_with", "n_events", rules=RULES),
+    filled=["n_patients", "n_at_risk", "n_patients_with", "n_events"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = recurrence_rows(
         fetch(context, "select * from {daily}", daily="intermediate.int_ae_recurrence"),
         fetch(context, "select * from {follow_up}", follow_up="intermediate.int_ae_follow_up"),

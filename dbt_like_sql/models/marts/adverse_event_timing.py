@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.timing import KEYS, timing_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +21,8 @@ RULES = (
 )
 
 
-@model(
+@python_model(
     "marts.adverse_event_timing",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Median and quartiles of minutes to onset and of duration of each adverse event. Observed in registry, "
         "uncontrolled."
@@ -46,11 +42,12 @@ RULES = (
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(KEYS)})"],
+    grain=KEYS,
     depends_on=["intermediate.int_ae_timing", "intermediate.int_ae_count"],
-    audits=audits(KEYS, "n_events", "n_timed", "n_ongoing", "n_patients_with", rules=RULES),
+    filled=["n_events", "n_timed", "n_ongoing", "n_patients_with"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = timing_rows(fetch(context, "select * from {timing}", timing="intermediate.int_ae_timing"))
     patients = fetch(context, PATIENTS, counts="intermediate.int_ae_count")
     counted = rows.merge(patients, on=["dimension", "level", "ae_term"], how="left")

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.clinics import CLINICS, KEYS, funnel_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +15,8 @@ RULES = (
 )
 
 
-@model(
+@python_model(
     "marts.clinic_funnel",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Each clinic's rate between control limits around the rate of all clinics. Observed in registry, "
         "uncontrolled. Being outside a limit is a reason to look at case-mix, coverage and chance, never a "
@@ -48,10 +44,11 @@ RULES = (
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["marts.response_rates"],
-    audits=audits(GRAIN, "numerator", "denominator", rules=RULES),
+    filled=["numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = funnel_rows(fetch(context, CLINICS, rates="marts.response_rates"))
     return rows.assign(is_suppressed=False, suppression_reason=None)

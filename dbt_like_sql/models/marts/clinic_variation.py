@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.clinics import CLINICS, KEYS, variation_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +17,8 @@ RULES = (
 )
 
 
-@model(
+@python_model(
     "marts.clinic_variation",
-    kind={"name": ModelKindName.FULL},
     description=(
         "How much clinics differ in who responds: the pooled rate of a typical clinic, its prediction "
         "interval, and what leaving one clinic out does. Observed in registry, uncontrolled. A patient seen "
@@ -57,10 +53,11 @@ RULES = (
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["marts.response_rates"],
-    audits=audits(GRAIN, "numerator", "denominator", rules=RULES),
+    filled=["numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = variation_rows(fetch(context, CLINICS, rates="marts.response_rates"))
     return rows.assign(is_suppressed=False, suppression_reason=None)

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.durability import comparison_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +29,8 @@ inner join ({NAMES}) as n
 """
 
 
-@model(
+@python_model(
     "marts.durability_comparisons",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Whether durability of relief differs between the levels of a dimension: log-rank and Gray's test, shown as a "
         "description. Observed in registry, uncontrolled."
@@ -54,15 +50,16 @@ inner join ({NAMES}) as n
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(KEYS)})"],
+    grain=KEYS,
     depends_on=[
         "intermediate.int_durability_denominator",
         "intermediate.int_durability_reading",
         "intermediate.int_durability_life_table",
     ],
-    audits=audits(KEYS, "test", "numerator", "denominator", rules=RULES),
+    filled=["test", "numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     named = {
         "denominator": "intermediate.int_durability_denominator",
         "reading": "intermediate.int_durability_reading",

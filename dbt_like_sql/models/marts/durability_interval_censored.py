@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.durability import interval_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +29,8 @@ where l.dimension = 'overall' and l.estimand = 'censor_at_retreatment'
 """
 
 
-@model(
+@python_model(
     "marts.durability_interval_censored",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Durability of relief when a loss may have come at any time between two visits (Turnbull), beside the curve at "
         "visit times, where the median gap between visits is more than 14 days. Observed in registry, uncontrolled."
@@ -52,15 +48,16 @@ where l.dimension = 'overall' and l.estimand = 'censor_at_retreatment'
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=[
         "intermediate.int_durability_interval",
         "marts.durability_visit_gaps",
         "marts.durability_landmarks",
     ],
-    audits=audits(GRAIN, "n_at_risk", "numerator", "denominator", rules=RULES),
+    filled=["n_at_risk", "numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     relations = {"interval": "intermediate.int_durability_interval", "gaps": "marts.durability_visit_gaps"}
     rows = interval_rows(fetch(context, INTERVALS, **relations))
     at_visits = fetch(context, AT_VISITS, landmarks="marts.durability_landmarks")

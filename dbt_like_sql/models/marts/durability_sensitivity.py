@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.durability import SENSITIVITY_KEYS, sensitivity_rows
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +17,8 @@ RULES = (
 )
 
 
-@model(
+@python_model(
     "marts.durability_sensitivity",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Durability of relief by what counts as its loss: the primary definition, unconfirmed losses censored, and "
         "relapse of depression. Observed in registry, uncontrolled."
@@ -47,11 +43,12 @@ RULES = (
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_durability_sensitivity"],
-    audits=audits(GRAIN, "n_at_risk", "numerator", "denominator", rules=RULES),
+    filled=["n_at_risk", "numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = sensitivity_rows(
         fetch(context, "select * from {life_table}", life_table="intermediate.int_durability_sensitivity")
     )

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.safety import with_exact_interval
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +31,8 @@ from {counts} as c
 """
 
 
-@model(
+@python_model(
     "marts.long_term_signals",
-    kind={"name": ModelKindName.FULL},
     description=(
         "Bladder, liver, cognition and misuse by the time since the first session, among patients who were asked. "
         "Observed in registry, uncontrolled. The registry is not a reporting route."
@@ -60,10 +56,11 @@ from {counts} as c
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_long_term_count"],
-    audits=audits(GRAIN, "numerator", "denominator", rules=RULES),
+    filled=["numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = with_exact_interval(fetch(context, COUNTS, counts="intermediate.int_long_term_count"))
     return rows.assign(is_suppressed=False, suppression_reason=None)

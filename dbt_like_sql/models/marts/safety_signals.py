@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.safety import with_exact_interval
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +30,8 @@ from {counts} as c
 """
 
 
-@model(
+@python_model(
     "marts.safety_signals",
-    kind={"name": ModelKindName.FULL},
     description=(
         "How many patients had each safety signal of special interest, and how many were asked or measured at all. "
         "Observed in registry, uncontrolled. The registry is not a reporting route."
@@ -58,10 +54,11 @@ from {counts} as c
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_safety_count"],
-    audits=audits(GRAIN, "numerator", "denominator", rules=RULES),
+    filled=["numerator", "denominator"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = with_exact_interval(fetch(context, COUNTS, counts="intermediate.int_safety_count"))
     return rows.assign(is_suppressed=False, suppression_reason=None)

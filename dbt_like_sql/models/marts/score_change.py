@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
 from registry_pipeline.statistics.means import mean_from_sums
-from registry_pipeline.warehouse.python_models import audits, fetch
+from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +27,8 @@ from {strata} as s
 """
 
 
-@model(
+@python_model(
     "marts.score_change",
-    kind={"name": ModelKindName.FULL},
     description="How scores of treated patients change from baseline. Observed in registry, uncontrolled.",
     columns={
         "indication": "varchar",
@@ -53,11 +49,12 @@ from {strata} as s
         "is_suppressed": "boolean",
         "suppression_reason": "varchar",
     },
-    grains=[f"({', '.join(GRAIN)})"],
+    grain=GRAIN,
     depends_on=["intermediate.int_response_stratum"],
-    audits=audits(GRAIN, "n_observed", "n_eligible", rules=RULES),
+    filled=["n_observed", "n_eligible"],
+    rules=RULES,
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     rows = fetch(context, QUERY, strata="intermediate.int_response_stratum")
     n = rows["n_observed"]
     change = mean_from_sums(n, rows["change_sum"], rows["change_squares"])

@@ -2,18 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
+from registry_pipeline.warehouse.python_models import Tables, python_model
 from registry_pipeline.warehouse.reference import garwood_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@model(
+@python_model(
     "reference.garwood",
-    kind={"name": ModelKindName.FULL},
     description="Garwood 95 % limits of every count up to the number of patients, who have a first event once.",
     columns={"n_events": "bigint", "low": "double", "high": "double"},
     column_descriptions={
@@ -21,10 +18,10 @@ if TYPE_CHECKING:
         "low": "Lower limit of its mean.",
         "high": "Upper limit of its mean.",
     },
-    grains=["n_events"],
+    grain=["n_events"],
     depends_on=["intermediate.int_consented_patient"],
 )
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     patients = context.resolve_table("intermediate.int_consented_patient")
     counted = context.fetchdf(f"select count(*) as n_patients from {patients}")
     return garwood_table(int(counted["n_patients"].iloc[0]))

@@ -1,13 +1,11 @@
-"""Every CSV of data_contracts/reference as `reference.<name>`; a deployment's own file replaces the shipped one."""
+"""What models and rules across tables join, as `reference.<name>`; a deployment's own file replaces the shipped one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlmesh import ExecutionContext, model
-from sqlmesh.core.model import ModelKindName
-
-from registry_pipeline.content import content_path
+from registry_pipeline.contracts.model import Across
 from registry_pipeline.warehouse.project import sources
+from registry_pipeline.warehouse.python_models import Tables, python_model
 from registry_pipeline.warehouse.reference import read_reference, reference_columns
 
 if TYPE_CHECKING:
@@ -21,10 +19,8 @@ DESCRIPTIONS = {
     "better": "Whether lower or higher totals are better.",
     "n_items": "Questions in the instrument; null when that varies.",
     "min_answered": "Questions that must be answered for a total.",
-    "min_value": "The lowest value there is: of one answer, or of the vital sign.",
-    "max_value": "The highest value there is.",
-    "param": "The vital sign.",
-    "unit": "Its unit.",
+    "min_value": "The lowest value of one answer.",
+    "max_value": "The highest value of one answer.",
     "response_kind": "How response is measured: percent, points, absolute or none.",
     "response_threshold": "The improvement (or the score) from which a patient is a responder.",
     "substantial_threshold": "The same for a substantial response.",
@@ -40,33 +36,34 @@ DESCRIPTIONS = {
     "dose_unit": "The unit of its daily dose.",
     "mme_per_unit": "Morphine milligram equivalents of one unit.",
     "item": "The screening item.",
-    "zip3": "The three-digit ZIP area.",
-    "listed_in": "The lists that hold the area.",
-    "rule": "The rule's name.",
-    "safe_harbor_item": "The Safe Harbor item that the pattern serves.",
-    "pattern": "The regular expression.",
-    "is_case_sensitive": "Whether the case of letters counts.",
-    "applies_to": "The cells that the pattern is tried on.",
+    "rule": "What the item means where it is present: exclude, precaution, test, …",
     "provenance": "How sure we are: published, from memory, or our decision.",
     "note": "What to know when reading the row.",
 }
 
 
-def execute(context: ExecutionContext, **_: Any) -> "pd.DataFrame":
+def execute(context: Tables, **_: Any) -> "pd.DataFrame":
     return read_reference(Path(str(context.blueprint_var("file"))))
 
 
-SETTINGS = sources().settings
+OF_MODELS = {"ae_terms", "instruments", "mme_factors", "screening_items"}
+OF_RULES = {
+    summary.of.removeprefix("reference.")
+    for table in sources().contracts.tables.values()
+    for rule in table.rules
+    if isinstance(rule.check, Across)
+    for summary in rule.check.summaries
+    if summary.vocabulary
+}
 
-for shipped in sorted(content_path("data_contracts/reference").glob("*.csv")):
-    file = SETTINGS.vocabulary_path(shipped.name)
+for name in sorted(OF_MODELS | OF_RULES):
+    file = sources().settings.vocabulary_path(f"{name}.csv")
     columns = reference_columns(file)
-    model(
-        f"reference.{shipped.stem}",
-        kind={"name": ModelKindName.FULL},
-        description=f"The vocabulary {shipped.name} in force; its README says where each number comes from.",
+    python_model(
+        f"reference.{name}",
+        description=f"The vocabulary {file.name} in force; its README says where each number comes from.",
         columns=columns,
-        column_descriptions={name: DESCRIPTIONS.get(name, f"As in {shipped.name}.") for name in columns},
-        grains=[next(iter(columns))],
+        column_descriptions={column: DESCRIPTIONS.get(column, f"As in {file.name}.") for column in columns},
+        grain=[next(iter(columns))],
         blueprints=[{"file": str(file)}],
     )(execute)
