@@ -33,6 +33,25 @@ def wilson_high(evaluator: MacroEvaluator, numerator: exp.Expr, denominator: exp
 
 
 @macro()
+def proportion_low(evaluator: MacroEvaluator, exact: exp.Expr, numerator: exp.Expr, denominator: exp.Expr) -> str:
+    """Lower limit of a proportion: exact where `reference.clopper_pearson`, joined as `exact`, has it, else Wilson."""
+    return f"coalesce({exact.name}.ci_low, {wilson_low(evaluator, numerator, denominator)})"
+
+
+@macro()
+def proportion_high(evaluator: MacroEvaluator, exact: exp.Expr, numerator: exp.Expr, denominator: exp.Expr) -> str:
+    """Upper limit of a proportion, as `proportion_low`."""
+    return f"coalesce({exact.name}.ci_high, {wilson_high(evaluator, numerator, denominator)})"
+
+
+@macro()
+def proportion_method(evaluator: MacroEvaluator, denominator: exp.Expr) -> str:
+    """Name of the interval that those two give; null when the denominator is 0."""
+    n, below = _sql(denominator), int(str(evaluator.var("exact_below")))
+    return f"case when {n} = 0 then null when {n} < {below} then 'clopper_pearson' else 'wilson' end"
+
+
+@macro()
 def rate(_evaluator: MacroEvaluator, numerator: exp.Expr, denominator: exp.Expr) -> str:
     """Numerator over denominator as a double; null when the denominator is 0."""
     return f"cast({_sql(numerator)} as double) / nullif(cast({_sql(denominator)} as double), 0)"

@@ -82,13 +82,9 @@ select
   c.numerator,
   c.denominator,
   @rate(c.numerator, c.denominator) as rate,
-  case
-    when c.denominator < @exact_below then e.ci_low else @wilson_low(c.numerator, c.denominator)
-  end as ci_low,
-  case
-    when c.denominator < @exact_below then e.ci_high else @wilson_high(c.numerator, c.denominator)
-  end as ci_high,
-  case when c.denominator < @exact_below then 'clopper_pearson' else 'wilson' end::varchar as ci_method,
+  @proportion_low(e, c.numerator, c.denominator) as ci_low,
+  @proportion_high(e, c.numerator, c.denominator) as ci_high,
+  @proportion_method(c.denominator)::varchar as ci_method,
   c.n_patients_with_event,
   case
     when c.is_share_of_grades

@@ -55,13 +55,9 @@ select
   e.numerator,
   e.denominator,
   @rate(e.numerator, e.denominator) as rate,
-  coalesce(x.ci_low, @wilson_low(e.numerator, e.denominator)) as ci_low,
-  coalesce(x.ci_high, @wilson_high(e.numerator, e.denominator)) as ci_high,
-  case
-    when e.denominator = 0 then null
-    when e.denominator < @exact_below then 'clopper_pearson'
-    else 'wilson'
-  end::varchar as ci_method,
+  @proportion_low(x, e.numerator, e.denominator) as ci_low,
+  @proportion_high(x, e.numerator, e.denominator) as ci_high,
+  @proportion_method(e.denominator)::varchar as ci_method,
   e.n_pain_only,
   e.n_mood_only,
   e.n_neither,

@@ -47,17 +47,16 @@ select
   w.rate,
   case
     when w.is_clustered then @wilson_low(w.rate * w.n_effective, w.n_effective)
-    else coalesce(x.ci_low, @wilson_low(w.numerator, w.denominator))
+    else @proportion_low(x, w.numerator, w.denominator)
   end as ci_low,
   case
     when w.is_clustered then @wilson_high(w.rate * w.n_effective, w.n_effective)
-    else coalesce(x.ci_high, @wilson_high(w.numerator, w.denominator))
+    else @proportion_high(x, w.numerator, w.denominator)
   end as ci_high,
   case
     when w.denominator = 0 then null
     when w.is_clustered then 'wilson_cluster'
-    when w.denominator < @exact_below then 'clopper_pearson'
-    else 'wilson'
+    else @proportion_method(w.denominator)
   end::varchar as ci_method,
   w.n_patients,
   w.n_patients_with,

@@ -52,13 +52,13 @@ limits as (
     w.n_patients,
     w.n_patients_with,
     case
-      when w.kind = 'patients' then coalesce(x.ci_low, @wilson_low(w.sum_y, w.sum_m))
+      when w.kind = 'patients' then @proportion_low(x, w.sum_y, w.sum_m)
       when w.kind = 'sessions' then @wilson_low(w.rate * w.n_effective, w.n_effective)
       when w.sum_y = 0 then @rate(g.low, w.sum_m)
       else w.rate * exp(-@z * w.log_error)
     end as ci_low,
     case
-      when w.kind = 'patients' then coalesce(x.ci_high, @wilson_high(w.sum_y, w.sum_m))
+      when w.kind = 'patients' then @proportion_high(x, w.sum_y, w.sum_m)
       when w.kind = 'sessions' then @wilson_high(w.rate * w.n_effective, w.n_effective)
       when w.sum_y = 0 then @rate(g.high, w.sum_m)
       else w.rate * exp(@z * w.log_error)

@@ -42,13 +42,9 @@ select
   e.numerator,
   e.denominator,
   @rate(e.numerator, e.denominator) as rate,
-  coalesce(x.ci_low, @wilson_low(e.numerator, e.denominator)) as ci_low,
-  coalesce(x.ci_high, @wilson_high(e.numerator, e.denominator)) as ci_high,
-  case
-    when e.denominator = 0 then null
-    when e.denominator < @exact_below then 'clopper_pearson'
-    else 'wilson'
-  end::varchar as ci_method,
+  @proportion_low(x, e.numerator, e.denominator) as ci_low,
+  @proportion_high(x, e.numerator, e.denominator) as ci_high,
+  @proportion_method(e.denominator)::varchar as ci_method,
   e.n_eligible,
   e.n_observed,
   @rate(e.n_observed, e.n_eligible) as coverage,

@@ -73,15 +73,13 @@ select
   e.numerator,
   e.denominator,
   case e.estimand when 'imputed' then m.rate else @rate(e.numerator, e.denominator) end as rate,
-  case e.estimand when 'imputed' then m.ci_low else coalesce(x.ci_low, @wilson_low(e.numerator, e.denominator)) end
+  case e.estimand when 'imputed' then m.ci_low else @proportion_low(x, e.numerator, e.denominator) end
     as ci_low,
-  case e.estimand when 'imputed' then m.ci_high else coalesce(x.ci_high, @wilson_high(e.numerator, e.denominator)) end
+  case e.estimand when 'imputed' then m.ci_high else @proportion_high(x, e.numerator, e.denominator) end
     as ci_high,
   case
     when e.estimand = 'imputed' then case when m.rate is not null then 'rubin_logit' end
-    when e.denominator = 0 then null
-    when e.denominator < @exact_below then 'clopper_pearson'
-    else 'wilson'
+    else @proportion_method(e.denominator)
   end::varchar as ci_method,
   e.n_eligible,
   e.n_observed,

@@ -126,13 +126,9 @@ select
   c.numerator,
   c.denominator,
   @rate(c.numerator, c.denominator) as rate,
-  coalesce(x.ci_low, @wilson_low(c.numerator, c.denominator)) as ci_low,
-  coalesce(x.ci_high, @wilson_high(c.numerator, c.denominator)) as ci_high,
-  case
-    when c.denominator = 0 then null
-    when c.denominator < @exact_below then 'clopper_pearson'
-    else 'wilson'
-  end::varchar as ci_method,
+  @proportion_low(x, c.numerator, c.denominator) as ci_low,
+  @proportion_high(x, c.numerator, c.denominator) as ci_high,
+  @proportion_method(c.denominator)::varchar as ci_method,
   false as is_suppressed,
   null::varchar as suppression_reason,
 from counted as c

@@ -89,13 +89,9 @@ select
   s.numerator::bigint as numerator,
   s.denominator::bigint as denominator,
   @rate(s.numerator, s.denominator) as rate,
-  coalesce(x.ci_low, @wilson_low(s.numerator, s.denominator)) as ci_low,
-  coalesce(x.ci_high, @wilson_high(s.numerator, s.denominator)) as ci_high,
-  case
-    when s.denominator = 0 then null
-    when s.denominator < @exact_below then 'clopper_pearson'
-    else 'wilson'
-  end::varchar as ci_method,
+  @proportion_low(x, s.numerator, s.denominator) as ci_low,
+  @proportion_high(x, s.numerator, s.denominator) as ci_high,
+  @proportion_method(s.denominator)::varchar as ci_method,
   case when s.definition in ('to_zero', 'worsened') then s.n_milder end::bigint as n_milder,
   case when s.definition in ('to_zero', 'worsened') then s.denominator - s.numerator - s.n_milder end::bigint as n_rest,
   s.n_eligible::bigint as n_eligible,
