@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from registry_pipeline.errors import RegistryError
 from registry_pipeline.lake.current import live_deliveries
 from registry_pipeline.lake.receipts import Receipt, read_receipts
+from registry_pipeline.release.reading import open_current
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -120,14 +121,11 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 def _cross_table_findings(settings: Settings, receipts: Iterable[Receipt]) -> list[Finding]:
     """Read what the rules across tables refused; it lives in the current release."""
-    database = settings.layout.current / "restricted.duckdb"
-    if not database.exists():
+    connection = open_current(settings, "restricted.duckdb")
+    if connection is None:
         return []
-    from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - only when there is a release
-
     by_key = {receipt.key: receipt for receipt in receipts}
     sentences = _cross_table_sentences(settings)
-    connection = open_database(database.resolve(), read_only=True, settings=settings)
     try:
         rows = connection.execute(
             "select clinic_id, delivery_id, table_name, line, column_name, rule_id from quality.cross_table_findings "

@@ -147,13 +147,9 @@ def query_release(settings: Settings, sql: str) -> tuple[list[str], list[tuple[A
     """
     import duckdb  # noqa: PLC0415 - half a second, only where a database is read
 
-    from registry_pipeline.release.releases import reading_current  # noqa: PLC0415 - keeps --help fast
-    from registry_pipeline.warehouse.duck import open_database  # noqa: PLC0415 - likewise
+    from registry_pipeline.release.reading import open_current  # noqa: PLC0415 - keeps --help fast
 
-    def opened(folder: Path) -> duckdb.DuckDBPyConnection:
-        return open_database(folder / "registry.duckdb", read_only=True, settings=settings)
-
-    connection = reading_current(settings.layout, opened)
+    connection = open_current(settings, "registry.duckdb")
     if connection is None:
         raise ConfigurationError(
             "There is no release yet.", remedy="Publish one with `registry run`.", file=settings.layout.current

@@ -5,7 +5,7 @@ What belongs here: which figures there are and how they are found. What does not
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from registry_pipeline.lake.receipts import Counts, Mode, Receipt, Refusal, read
 from registry_pipeline.quarantine import standing_deliveries
 from registry_pipeline.quarantine_page.words import Right, line_ranges, remedy, right_value
 from registry_pipeline.release.publish import current_release
+from registry_pipeline.release.reading import open_current
 from registry_pipeline.scorecard.findings import fill, gather_findings
 from registry_pipeline.scorecard.measure import UNASSIGNED, measure
 from registry_pipeline.settings import Settings
@@ -174,12 +175,7 @@ def _measured(
     """Yield a database in memory with the findings and the scorecard of these deliveries."""
     connection = open_database(Path(":memory:"), read_only=False, settings=settings)
     try:
-        restricted = settings.layout.current / "restricted.duckdb"
-        if restricted.exists():
-            location = str(restricted.resolve()).replace("'", "''")
-            connection.execute(f"attach '{location}' as release (read_only)")
-        relation = "release.quality.cross_table_findings" if restricted.exists() else None
-        gather_findings(connection, settings.layout, receipts, contracts, relation)
+        gather_findings(connection, settings.layout, receipts, contracts, _published_findings(connection, settings))
         measure(connection, receipts, contracts)
         files = {"delivery_id": "varchar", "file_name": "varchar"}
         fill(
@@ -191,6 +187,15 @@ def _measured(
         yield connection
     finally:
         connection.close()
+
+
+def _published_findings(connection: "duckdb.DuckDBPyConnection", settings: Settings) -> str | None:
+    """Bring over what the rules across tables found, and return its name; None when there is no release."""
+    if (release := open_current(settings, "restricted.duckdb")) is None:
+        return None
+    with closing(release):
+        connection.register("published_findings", release.execute("from quality.cross_table_findings").to_arrow_table())
+    return "published_findings"
 
 
 def _counts(connection: "duckdb.DuckDBPyConnection", live: Sequence[Receipt]) -> Counts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from registry_pipeline.errors import ConfigurationError
-from registry_pipeline.warehouse.duck import open_database
+from registry_pipeline.release.reading import open_current
 
 if TYPE_CHECKING:
     from registry_pipeline.settings import Settings
@@ -30,10 +30,9 @@ def lines_to_look_at(settings: Settings, clinic_id: str | None = None) -> list[d
     Raises:
         ConfigurationError: If there is no release yet.
     """
-    database = settings.layout.current / "restricted.duckdb"
-    if not database.exists():
+    connection = open_current(settings, "restricted.duckdb")
+    if connection is None:
         raise ConfigurationError("There is no release yet.", remedy="Publish one with `registry run`.")
-    connection = open_database(database.resolve(), read_only=True, settings=settings)
     try:
         result = connection.execute(_TO_LOOK_AT, {"clinic": clinic_id})
         names = [column[0] for column in result.description or []]
