@@ -95,9 +95,10 @@ by_event as (
     r.day,
     count(*) as n_events,
     sum(case when r.number = 1 then 1 else 0 end) as n_first_events,
-    -- What the square of a sum grows by when the last part is added to it.
-    sum(r.weight * (2 * r.weight_so_far - r.weight)) as squared_weights,
-    0e0 as ending_weights,
+    -- What the square of a sum grows by when the last part is added to it. A sum of decimals is the same in any order,
+    -- so that the same rows give the same bytes.
+    sum((r.weight * (2 * r.weight_so_far - r.weight))::decimal(38, 24)) as squared_weights,
+    0::decimal(38, 24) as ending_weights,
   from running as r
   group by r.cell_no, r.term_no, r.day
 ),
@@ -109,8 +110,8 @@ by_end as (
     w.last_day as day,
     0 as n_events,
     0 as n_first_events,
-    0e0 as squared_weights,
-    sum(w.weight) as ending_weights,
+    0::decimal(38, 24) as squared_weights,
+    sum(w.weight::decimal(38, 24)) as ending_weights,
   from weighted as w
   group by w.cell_no, w.term_no, w.last_day
 ),
@@ -130,8 +131,8 @@ select
   d.day,
   sum(d.n_events)::bigint as n_events,
   sum(d.n_first_events)::bigint as n_first_events,
-  sum(d.squared_weights) as squared_weights,
-  sum(d.ending_weights) as ending_weights,
+  sum(d.squared_weights)::double as squared_weights,
+  sum(d.ending_weights)::double as ending_weights,
 from sums as d
 inner join strata as s
   on d.cell_no = s.cell_no

@@ -108,11 +108,13 @@ compared as (
     sum(case when s.reference_denominator > 0 then s.denominator else 0 end) as denominator,
     sum(case when s.reference_denominator > 0 then s.n_eligible else 0 end) as n_eligible,
     sum(case when s.reference_denominator > 0 then s.n_observed else 0 end) as n_observed,
-    sum(s.denominator * @rate(s.reference_numerator, s.reference_denominator)) as expected,
+    -- A sum of decimals is the same in any order.
+    sum((s.denominator * @rate(s.reference_numerator, s.reference_denominator))::decimal(38, 18))::double as expected,
     sum(case when s.reference_denominator > 0 and s.denominator > 0 then 1 else 0 end) as n_shared,
     sum(case when s.reference_denominator = 0 and s.denominator > 0 then 1 else 0 end) as n_alone,
-    sum(s.reference_denominator * s.rate) as weighted_rate,
-    sum(@rate(power(s.reference_denominator, 2) * s.rate * (1 - s.rate), s.denominator)) as weighted_variance,
+    sum((s.reference_denominator * s.rate)::decimal(38, 18))::double as weighted_rate,
+    sum(@rate(power(s.reference_denominator, 2) * s.rate * (1 - s.rate), s.denominator)::decimal(38, 18))::double
+      as weighted_variance,
   from strata as s
   group by s.instrument, s.time_window, s.estimand, s.clinic_id
 ),

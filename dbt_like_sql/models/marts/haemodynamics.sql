@@ -114,8 +114,8 @@ sums as (
     sum(b.n_patients * b.reached * b.reached)::double as sum_yy,
     sum(b.n_patients * b.reached * b.measured)::double as sum_ym,
     sum(b.n_patients * b.measured * b.measured)::double as sum_mm,
-    sum(b.rise_mmhg) as rise_mmhg,
-    sum(b.squared_rise) as squared_rise,
+    sum(b.rise_mmhg)::double as rise_mmhg,
+    sum(b.squared_rise)::double as squared_rise,
   from by_endpoint as b
   group by b.endpoint, b.stratum_no
 ),
