@@ -20,7 +20,14 @@ from registry_pipeline.release.dictionary import copied_docs, mart_doc, write_di
 from registry_pipeline.release.guide import insert_guide
 from registry_pipeline.release.history import HISTORY, insert_history
 from registry_pipeline.release.mart_contracts import MartContract
-from registry_pipeline.release.meta import DELIVERIES, RELEASES, Draft, insert_deliveries, insert_releases
+from registry_pipeline.release.meta import (
+    DELIVERIES,
+    RELEASES,
+    Draft,
+    insert_deliveries,
+    insert_public_deliveries,
+    insert_releases,
+)
 from registry_pipeline.release.quality import (
     COLUMN_COMPLETENESS,
     DATA_QUALITY,
@@ -131,7 +138,7 @@ def write_public(
             connection.unregister("released")
         with attached(connection, restricted) as source:
             _copy(connection, source, "meta", "releases")
-            _copy(connection, source, "meta", "deliveries")
+            insert_public_deliveries(connection, source, settings.small_cell)
             insert_public_scorecard(connection, source, settings.small_cell)
         guide = insert_guide(connection, {name: marts[name] for name in released})
         write_dictionary(connection, [*docs, RELEASES, DELIVERIES, DATA_QUALITY, *guide])

@@ -37,7 +37,8 @@ RELEASES = TableDoc(
 DELIVERIES = TableDoc(
     "meta",
     "deliveries",
-    "One row per delivery (one file of a clinic). n_records = n_accepted + n_quarantined + n_duplicate, always.",
+    "One row per delivery (one file of a clinic). n_records = n_accepted + n_quarantined + n_duplicate, always. In the "
+    "public database a delivery of few records, or of which few were kept, replaced or erased, has no counts.",
     (
         ColumnDoc("delivery_id", "VARCHAR", "SHA-256 of the file."),
         ColumnDoc("clinic_id", "VARCHAR", "The clinic that sent it."),
@@ -68,6 +69,10 @@ class Draft:
     """Rows of `meta.releases` for the releases before this one, the latest first."""
 
 
+_OF_PATIENTS = ("n_records", "n_accepted", "n_superseded", "n_erased")
+"""What a delivery tells of patients: their records, and that some of them withdrew."""
+
+
 def insert_deliveries(connection: "duckdb.DuckDBPyConnection", build: str) -> None:
     """Fill `meta.deliveries`: the receipts, less what the rules across tables refused.
 
@@ -95,6 +100,28 @@ def insert_deliveries(connection: "duckdb.DuckDBPyConnection", build: str) -> No
         """
     )
     _require_balance(connection)
+
+
+def insert_public_deliveries(connection: "duckdb.DuckDBPyConnection", restricted: str, small_cell: int) -> None:
+    """Fill the public `meta.deliveries`: a delivery of few records, or of which few were kept or erased, has no counts.
+
+    What was refused is a fault of a file and not a person, and hides nothing by itself.
+
+    Args:
+        connection: Open on the new public database, with the restricted one attached.
+        restricted: The name under which it is attached.
+        small_cell: Counts from 1 to this are hidden.
+    """
+    is_small = " or ".join(f"{name} between 1 and {small_cell}" for name in _OF_PATIENTS)
+    hidden = ", ".join(
+        f"case when not ({is_small}) then {column.name} end as {column.name}"
+        for column in DELIVERIES.columns
+        if column.name.startswith("n_")
+    )
+    connection.execute(DELIVERIES.ddl)
+    connection.execute(
+        f"insert into {DELIVERIES.address} select * replace ({hidden}) from {restricted}.{DELIVERIES.address}"
+    )
 
 
 def _require_balance(connection: "duckdb.DuckDBPyConnection") -> None:

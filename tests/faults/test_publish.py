@@ -196,7 +196,7 @@ def test_deliveries_add_up_with_orphans_counted_as_quarantined(settings, publish
           n_records, n_accepted, n_quarantined, n_duplicate, n_superseded
         from meta.deliveries order by file_name desc
     """
-    assert rows(public(settings), sql) == [
+    assert rows(restricted(settings), sql) == [
         (DELIVERY, "C001", "a/patients.csv", "2026-01-05 23:00:00", "1.0.0", "1.0.0", "partial", 215, 213, 1, 1, 2),
         (REFUSED_DELIVERY, "C001", "a/other.csv", "2026-01-05 23:00:01", "1.0.0", "1.0.0", "refused", 0, 0, 0, 0, 0),
     ]

@@ -51,6 +51,22 @@ def test_every_query_transpiles_to_spark(project: Project) -> None:
             assert parse_one(sql, dialect="spark") is not None, model.address
 
 
+def test_no_sum_of_floats_depends_on_the_order_of_rows(project: Project) -> None:
+    """The same rows give the same bytes: floats are rounded to decimals before they are added up."""
+    from sqlglot import exp, parse_one
+
+    floats = {(model.key, name) for model in _own(project) for name, kind in model.types.items() if kind == "DOUBLE"}
+    for model in _own(project):
+        names = {name for key, name in floats if key in model.depends_on}
+        for total in parse_one(model.query or "select 1", dialect="duckdb").find_all(exp.Sum, exp.Avg):
+            casts = {cast.to.this for cast in total.find_all(exp.Cast)}
+            columns = {column.name for column in total.find_all(exp.Column)}
+            # A quartile is picked by a sum of one value.
+            if exp.DataType.Type.DECIMAL not in casts and "n_below" not in columns:
+                assert exp.DataType.Type.DOUBLE not in casts, model.address
+                assert not columns & names, (model.address, columns & names)
+
+
 def test_no_mart_selects_everything() -> None:
     for file in (project_path() / "models" / "marts").glob("*.sql"):
         assert not re.search(r"select\s+\*|\.\*", file.read_text(encoding="utf-8")), file.name

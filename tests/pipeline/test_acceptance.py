@@ -67,7 +67,7 @@ def test_every_delivery_is_taken_and_balanced(large: Night) -> None:
             count(*) filter (status = 'refused')
         from meta.deliveries
         """,
-        "registry.duckdb",
+        "restricted.duckdb",
     )[0]
     assert n == n_balanced == len(large.result.receipts) > 60
     assert n_refused == 0

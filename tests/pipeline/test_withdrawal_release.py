@@ -218,7 +218,7 @@ def test_a_withdrawn_patient_leaves_the_same_marts_as_one_who_never_came(
 
     current = current_release(settings.layout)
     assert current is not None
-    erased = ask(current.path / "registry.duckdb", "select sum(n_erased), sum(n_superseded) from meta.deliveries")
+    erased = ask(current.path / "restricted.duckdb", "select sum(n_erased), sum(n_superseded) from meta.deliveries")
     n_erased = sum(sum(receipt.erased.values()) for receipt in read_receipts(settings.layout))
     assert erased[0][0] == n_erased
     # The consent that the second delivery replaced, less the withdrawn patient's.

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from registry_pipeline.errors import ReconciliationError
-from registry_pipeline.release.meta import insert_deliveries
+from registry_pipeline.release.meta import DELIVERIES, insert_deliveries, insert_public_deliveries
 from registry_pipeline.release.quality import (
     COLUMN_COMPLETENESS,
     DATA_QUALITY,
@@ -61,6 +61,34 @@ def test_erased_rows_are_counted_apart_from_superseded_ones(connection: duckdb.D
 def test_counts_that_cannot_be_are_refused(connection: duckdb.DuckDBPyConnection, counts: dict[str, int]) -> None:
     with pytest.raises(ReconciliationError):
         deliveries(connection, **counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_shown"),
+    [
+        ({}, True),
+        ({"n_quarantined": 4, "n_duplicate": 2, "n_accepted": 494}, True),
+        ({"n_records": 10, "n_accepted": 9, "n_quarantined": 1}, False),
+        ({"n_accepted": 10, "n_quarantined": 490}, False),
+        ({"n_superseded": 3}, False),
+        ({"n_erased": 1}, False),
+        ({"n_records": 0, "n_accepted": 0}, True),
+    ],
+)
+def test_the_public_deliveries_hide_the_counts_of_few_patients(
+    connection: duckdb.DuckDBPyConnection, counts: dict[str, int], is_shown: bool
+) -> None:
+    connection.execute(DELIVERIES.ddl.replace("meta.", "build.meta."))
+    row = {"n_records": 500, "n_accepted": 500, "n_quarantined": 0, "n_duplicate": 0, "n_superseded": 0, "n_erased": 0}
+    row |= counts
+    connection.execute(
+        "insert into build.meta.deliveries values "
+        f"('d1', 'C001', 'a.csv', '2026-11-02', '1.0.0', '1.0.0', 'partial', {', '.join(map(str, row.values()))})"
+    )
+    insert_public_deliveries(connection, "build", small_cell=10)
+    (shown,) = connection.execute(f"select {', '.join(row)} from meta.deliveries").fetchall()
+    assert shown == (tuple(row.values()) if is_shown else (None,) * len(row))
+    assert connection.execute("select delivery_id, status from meta.deliveries").fetchall() == [("d1", "partial")]
 
 
 def test_the_public_scorecard_hides_what_is_said_of_few_records_only(connection: duckdb.DuckDBPyConnection) -> None:

@@ -73,11 +73,11 @@ select
   count(*) as n_patients,
   sum(case when p.y > 0 then 1 else 0 end)::bigint as n_patients_with,
   -- A sum of decimals is the same in any order.
-  sum(p.y::decimal(38, 12))::double as sum_y,
-  sum(p.m::decimal(38, 12))::double as sum_m,
-  sum((p.y * p.y)::decimal(38, 12))::double as sum_yy,
-  sum((p.y * p.m)::decimal(38, 12))::double as sum_ym,
-  sum((p.m * p.m)::decimal(38, 12))::double as sum_mm,
+  sum(p.y::decimal(38, 12))::decimal(38, 12) as sum_y,
+  sum(p.m::decimal(38, 12))::decimal(38, 12) as sum_m,
+  sum((p.y * p.y)::decimal(38, 12))::decimal(38, 12) as sum_yy,
+  sum((p.y * p.m)::decimal(38, 12))::decimal(38, 12) as sum_ym,
+  sum((p.m * p.m)::decimal(38, 12))::decimal(38, 12) as sum_mm,
 from patients as p
 inner join intermediate.int_patient_kind as k
   on p.patient_no = k.patient_no
