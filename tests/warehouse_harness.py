@@ -19,7 +19,7 @@ from registry_pipeline.settings import Settings
 from registry_pipeline.warehouse.lake_views import lake_schema
 from registry_pipeline.warehouse.models import failing_audits, write_model
 from registry_pipeline.warehouse.plan import Model, project_path, read_plan
-from registry_pipeline.warehouse.project import Sources
+from registry_pipeline.warehouse.project import Sources, import_sqlmesh
 
 Rows = Sequence[Mapping[str, Any]]
 Query = Callable[[str], list[dict[str, Any]]]
@@ -99,6 +99,7 @@ class Project:
 
 def expand(sql: str) -> str:
     """Return SQL with the project's macros expanded, as a model's query would be."""
+    import_sqlmesh()
     from sqlmesh import macro
     from sqlmesh.core.dialect import parse
     from sqlmesh.core.model import load_sql_based_model

@@ -75,7 +75,7 @@ def open_project(given: Sources, cache: Path) -> Iterator["Context"]:
 
     Nothing is printed, nothing is sent, and nothing is written outside `cache`.
     """
-    _import_sqlmesh()
+    import_sqlmesh()
     from sqlmesh import Config, Context  # noqa: PLC0415 - takes seconds, and only a build needs it
 
     with _quiet():
@@ -94,7 +94,7 @@ def open_project(given: Sources, cache: Path) -> Iterator["Context"]:
                 context.close()
 
 
-def _import_sqlmesh() -> None:
+def import_sqlmesh() -> None:
     """Import SQLMesh, which takes seconds and warns about its own use of pydantic."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

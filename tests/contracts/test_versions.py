@@ -64,6 +64,7 @@ def test_a_new_minor_version_is_enough_for_a_compatible_change_and_too_little_fo
         check_version(looser, replace(released, version="1.1.0"))
 
 
+@pytest.mark.slow
 def test_lint_fails_when_contracts_break_clinics_without_a_major_version(tmp_path: Path) -> None:
     folder = tmp_path / "tables"
     shutil.copytree(Settings().contracts_dir, folder)

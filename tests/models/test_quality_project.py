@@ -41,6 +41,7 @@ def test_every_model_that_is_stored_is_audited(project: Project) -> None:
             assert model.audits, model.address
 
 
+@pytest.mark.slow
 def test_every_query_transpiles_to_spark(project: Project) -> None:
     from sqlglot import ErrorLevel, parse_one
 
@@ -51,6 +52,7 @@ def test_every_query_transpiles_to_spark(project: Project) -> None:
             assert parse_one(sql, dialect="spark") is not None, model.address
 
 
+@pytest.mark.slow
 def test_no_sum_of_floats_depends_on_the_order_of_rows(project: Project) -> None:
     """The same rows give the same bytes: floats are rounded to decimals before they are added up."""
     from sqlglot import exp, parse_one

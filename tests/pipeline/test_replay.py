@@ -269,6 +269,7 @@ def _killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_a_replay_leaves_the_old_judgement_or_the_new_one_whole(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def positives() -> list[str]:
 PROSE = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=60)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.sampled_from(positives()), PROSE, PROSE)
 def test_an_identifier_is_seen_whatever_text_stands_around_it(identifier: str, before: str, after: str) -> None:
@@ -71,6 +72,7 @@ def test_an_identifier_is_seen_whatever_text_stands_around_it(identifier: str, b
     assert IDENTIFIERS.in_free_text(pl.Series([text])).is_not_null().all()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.sampled_from(positives()), st.lists(PROSE, max_size=5))
 def test_a_withheld_cell_keeps_nothing_and_its_neighbours_stay(identifier: str, cells: list[str]) -> None:
@@ -80,6 +82,7 @@ def test_a_withheld_cell_keeps_nothing_and_its_neighbours_stay(identifier: str, 
     assert IDENTIFIERS.withhold_cells(record).row(0) == (*clean, WITHHELD)
 
 
+@pytest.mark.slow
 def test_random_ids_are_never_taken_for_identifiers() -> None:
     rng = np.random.default_rng(1)
 

@@ -21,6 +21,7 @@ def effects_of(rows: list[tuple[int, int]]) -> Effects:
     return logits(x[None], n[None])
 
 
+@pytest.mark.slow
 @no_deadline
 @given(clinics)
 def test_the_order_of_clinics_changes_nothing(rows: list[tuple[int, int]]) -> None:
@@ -47,6 +48,7 @@ def test_the_common_effect_lies_between_those_without_one_clinic(rows: list[tupl
     assert others.min() - TINY <= whole <= others.max() + TINY
 
 
+@pytest.mark.slow
 @no_deadline
 @given(clinics)
 def test_leaving_a_clinic_out_is_pooling_the_others(rows: list[tuple[int, int]]) -> None:

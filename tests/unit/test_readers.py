@@ -112,6 +112,7 @@ def quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), st.integers(8, 64))
 def test_whatever_is_properly_quoted_is_read_back_unaltered(

@@ -205,6 +205,7 @@ cells = st.sampled_from(["", "", "0", "1", "2", "NI"])
 instruments = st.sampled_from(["", "", "bp", "start", "nothing"])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(instruments, *[cells] * 6), min_size=1, max_size=20), st.integers(10, 300))
 def test_every_line_is_a_record_of_a_form_or_told_why_not(

@@ -37,6 +37,7 @@ def chunks() -> dict[str, Chunk]:
     return {clinic.shape: next(generate(clinic)) for clinic in clinics}
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_bytes_in_all_eight_shapes(simulated: Simulation, tmp_path: Path) -> None:
     simulate(Settings(home=tmp_path), n_patients=N_PATIENTS, seed=5)
     assert fingerprints(tmp_path) == fingerprints(simulated.landing.parent)
@@ -45,6 +46,7 @@ def test_the_same_seed_writes_the_same_bytes_in_all_eight_shapes(simulated: Simu
     }
 
 
+@pytest.mark.slow
 def test_another_seed_writes_other_bytes_in_every_file(simulated: Simulation, tmp_path: Path) -> None:
     simulate(Settings(home=tmp_path), n_patients=N_PATIENTS, seed=6)
     ours, theirs = fingerprints(simulated.landing.parent), fingerprints(tmp_path)
