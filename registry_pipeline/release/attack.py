@@ -1,7 +1,7 @@
-"""What an outsider can work out of a mart that hides some of its rows, by solving what its rows add up to.
+"""What an outsider knows of a mart that hides some of its rows: what its rows add up to.
 
-What belongs here: the sums that hold between the rows of a mart, and the linear program that asks whether the hidden
-cells could all be large. What does not: what is hidden (`disclosure.py`, `secondary.py`).
+What belongs here: the sums between the rows of a mart and the cells that want protection. What does not: what can be
+worked out of them (`reach.py`), and what is hidden (`disclosure.py`, `secondary.py`).
 
 The sums are found in the data, not declared: where the levels of a dimension, or the diagnoses, add up to the row of
 the whole, an outsider may know that they do. So a new mart is covered without anybody remembering it.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _WHOLE, _ALL, _OVERALL = "level", "all", "overall"
 _TOLERANCE = 1e-6
+_NOTHING = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,15 @@ class Sums:
     def holding(self, value: Floats) -> Sums:
         """Return the equations that the values fulfil."""
         total = np.bincount(self.equation, self.sign * value[self.row], minlength=self.n_equations)
-        return self._only(np.abs(total) < _TOLERANCE)
+        return self.only(np.abs(total) < _TOLERANCE)
 
-    def unsolved(self, hidden: Flags) -> Sums:
-        """Return the equations that hold something hidden."""
-        return self._only(np.bincount(self.equation, hidden[self.row], minlength=self.n_equations) > 0)
+    def of(self, rows: Flags) -> Sums:
+        """Return the equations with the terms of some rows alone."""
+        terms = rows[self.row]
+        return Sums(self.equation[terms], self.row[terms], self.sign[terms], self.n_equations)
 
-    def _only(self, keep: Flags) -> Sums:
+    def only(self, keep: Flags) -> Sums:
+        """Return some of the equations, numbered anew."""
         number = np.cumsum(keep) - 1
         terms = keep[self.equation]
         return Sums(number[self.equation[terms]], self.row[terms], self.sign[terms], int(keep.sum()))
@@ -79,6 +82,55 @@ def quantities(frame: pl.DataFrame, contract: MartContract) -> list[Quantity]:
     ]
 
 
+@dataclass(frozen=True)
+class Table:
+    """Every quantity of a mart at once: quantity by quantity, a cell for each row.
+
+    Cell `q * n_rows + row` is quantity `q` of a row. No sum joins two quantities.
+    """
+
+    n_rows: int
+    sums: Sums
+    """The sums that hold, with cells for rows."""
+    value: Floats
+    at_least: Floats
+    """What each cell must possibly be for all an outsider knows; 0 where nothing needs protection."""
+
+    def of_cells(self, rows: Flags) -> Flags:
+        """Return a flag of rows as one of cells."""
+        return np.tile(rows, len(self.value) // max(self.n_rows, 1))
+
+    def of_rows(self, cells: Flags) -> Flags:
+        """Return which rows have a cell with the flag."""
+        found = np.zeros(self.n_rows, dtype=bool)
+        found[np.flatnonzero(cells) % self.n_rows] = True
+        return found
+
+
+def table(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> Table:
+    """Return every quantity of a mart with the sums that hold for it.
+
+    Args:
+        frame: The mart as built, one row per grain.
+        contract: Its counts, complements and grain.
+        small_cell: The largest count that is hidden.
+    """
+    possible, found = sums(frame, contract), quantities(frame, contract)
+    offset, terms = 0, []
+    for number, quantity in enumerate(found):
+        holding = possible.holding(quantity.value)
+        terms.append((holding.equation + offset, holding.row + number * frame.height, holding.sign))
+        offset += holding.n_equations
+    value = np.concatenate([np.zeros(0), *(quantity.value for quantity in found)])
+    equation, cell, sign = (np.concatenate(part) for part in zip(*terms, strict=True)) if terms else _NOTHING
+    return Table(frame.height, Sums(equation, cell, sign, offset), value, protected(value, small_cell))
+
+
+def protected(value: Floats, small_cell: int) -> Floats:
+    """Return what each cell must possibly be: above the threshold where it is small, anything elsewhere."""
+    return np.where((value > 0) & (value <= small_cell), float(small_cell + 1), 0.0)
+
+
 def sums(frame: pl.DataFrame, contract: MartContract) -> Sums:
     """Return the sums that may hold between the rows of a mart: levels to the whole, diagnoses to all of them.
 
@@ -90,8 +142,7 @@ def sums(frame: pl.DataFrame, contract: MartContract) -> Sums:
     rows = frame.select(keys).with_row_index("row")
     found = [part for part in _families(rows, keys) if part.height]
     if not found:
-        empty = np.zeros(0, dtype=np.int64)
-        return Sums(empty, empty, np.zeros(0), 0)
+        return Sums(*_NOTHING, 0)
     offset, terms = 0, []
     for part in found:
         terms.append(part.with_columns(pl.col("equation") + offset))
@@ -137,50 +188,6 @@ def _terms(numbered: pl.DataFrame) -> pl.DataFrame:
     parts = numbered.select("equation", "row", sign=pl.lit(1.0))
     wholes = numbered.select("equation", pl.col("whole").alias("row")).unique().with_columns(sign=pl.lit(-1.0))
     return pl.concat([parts, wholes])
-
-
-def exposed(equations: Sums, value: Floats, hidden: Flags, at_least: Floats) -> Flags:
-    """Return the hidden cells that an outsider can tell to be below what they ought to hide.
-
-    One linear program asks for another registry that would publish the very same numbers and in which every hidden
-    cell is as large as `at_least` says. Where there is one, no upper bound of a hidden cell lies below that. What is
-    missing where there is none, the program names.
-
-    Args:
-        equations: The sums that hold for the quantity.
-        value: The quantity, per row.
-        hidden: Which rows an outsider does not see.
-        at_least: What each hidden row must possibly be; 0 where nothing needs protection.
-    """
-    from scipy.optimize import linprog  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
-    from scipy.sparse import csr_matrix, hstack, identity  # noqa: PLC0415 - likewise
-
-    system = equations.holding(value).unsolved(hidden)
-    found = np.zeros(len(value), dtype=bool)
-    rows = np.unique(system.row[hidden[system.row]])
-    if not len(rows) or not (at_least[rows] > 0).any():
-        return found
-    place = np.full(len(value), -1)
-    place[rows] = np.arange(len(rows))
-    unknown = hidden[system.row]
-    shape = (system.n_equations, len(rows))
-    matrix = csr_matrix((system.sign[unknown], (system.equation[unknown], place[system.row[unknown]])), shape)
-    known = ~unknown
-    right = -np.bincount(system.equation[known], (system.sign * value[system.row])[known], minlength=system.n_equations)
-    size = len(rows)
-    # x + short >= at_least: what falls short is what an outsider can tell.
-    result = linprog(
-        np.concatenate((np.zeros(size), np.ones(size))),
-        A_ub=-hstack((identity(size), identity(size))).tocsr(),
-        b_ub=-at_least[rows],
-        A_eq=hstack((matrix, csr_matrix(shape))).tocsr(),
-        b_eq=right,
-        bounds=(0, None),
-        method="highs",
-    )
-    short = result.x[size:] if result.status == 0 else np.full(size, np.inf)
-    found[rows[(short > _TOLERANCE) & (at_least[rows] > 0)]] = True
-    return found
 
 
 def _number(frame: pl.DataFrame, name: str) -> Floats:

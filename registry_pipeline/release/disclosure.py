@@ -1,16 +1,22 @@
-"""Disclosure control: the one gate every public mart passes. Primary small-cell suppression.
+"""Disclosure control: the one gate every public mart passes.
 
-What belongs here: hiding, and proving that nothing small is left. What does not: knowledge of any one mart; the
-mart's contract says which columns are counts. Rounding, when it comes, goes after suppression: rounding first could
-turn a small count into one that looks safe.
+What belongs here: hiding, and proving that nothing small is left to see or to work out. What does not: which further
+rows must be hidden (`secondary.py`), and knowledge of any one mart: its contract says which columns are counts.
+Rounding, when it comes, goes after suppression: rounding first could turn a small count into one that looks safe.
 """
 
 import polars as pl
 
 from registry_pipeline.errors import GateRefusedError
 from registry_pipeline.release.mart_contracts import SUPPRESSION_FLAGS, MartContract
+from registry_pipeline.release.secondary import also_hidden, n_exposed
 
 SMALL_CELL = "small_cell"
+"""Why a row is hidden: a cell in it is small, or one of another row could be worked out with its help.
+
+There is one reason for both: to say which is which would say that the other row has no small cell, and where the sum of
+the two is known, that narrows down what is hidden.
+"""
 
 
 def with_flags(frame: pl.DataFrame) -> pl.DataFrame:
@@ -49,11 +55,41 @@ def suppress(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> pl
         .when(is_small)
         .then(pl.lit(SMALL_CELL)),
     )
-    concealed = [
+    return _concealed(hidden, contract)
+
+
+def withhold(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> pl.DataFrame:
+    """Hide the rows with a small cell, and those that would give one away.
+
+    Like `suppress`, with further rows hidden for the same reason.
+
+    Args:
+        frame: The mart as built, one row per grain.
+        contract: Its contract.
+        small_cell: The largest count that is hidden; zero is allowed.
+
+    Raises:
+        GateRefusedError: If the columns are not the contract's, or no choice of rows protects every small cell.
+    """
+    built = with_flags(frame).sort(contract.grain, nulls_last=True, maintain_order=True)
+    shown = suppress(built, contract, small_cell)
+    hidden = shown.get_column("is_suppressed").to_numpy()
+    further = pl.Series(also_hidden(built, contract, hidden, small_cell)) & ~shown.get_column("is_suppressed")
+    flagged = shown.with_columns(
+        is_suppressed=pl.col("is_suppressed") | further,
+        suppression_reason=pl.when(further).then(pl.lit(SMALL_CELL)).otherwise(pl.col("suppression_reason")),
+    )
+    return _concealed(flagged, contract)
+
+
+def _concealed(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
+    """Return the contract's columns, in the order of the grain, without the numbers of hidden rows."""
+    numbers = [
         pl.when(~pl.col("is_suppressed")).then(pl.col(name)).alias(name)
         for name in contract.with_role("count", "measure")
     ]
-    return hidden.with_columns(concealed).select(contract.column_names).sort(contract.grain, nulls_last=True)
+    concealed = frame.with_columns(numbers).select(contract.column_names)
+    return concealed.sort(contract.grain, nulls_last=True, maintain_order=True)
 
 
 def assert_nothing_small(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> None:
@@ -84,6 +120,32 @@ def assert_nothing_small(frame: pl.DataFrame, contract: MartContract, small_cell
         raise GateRefusedError(
             f"Disclosure control of marts.{contract.name} left something to see: {', '.join(found)}.",
             remedy="Nothing was published. Mend the mart's contract or the disclosure control.",
+        )
+
+
+def assert_nothing_exposed(built: pl.DataFrame, shown: pl.DataFrame, contract: MartContract, small_cell: int) -> None:
+    """Prove that an outsider who solves every sum of a mart cannot tell that a hidden cell is small.
+
+    Args:
+        built: The mart as built, with every number.
+        shown: The mart as released.
+        contract: Its contract.
+        small_cell: The largest count that is hidden.
+
+    Raises:
+        GateRefusedError: Naming the mart and how many cells; never a value.
+    """
+    built, shown = (frame.sort(contract.grain, nulls_last=True, maintain_order=True) for frame in (built, shown))
+    if not built.select(contract.grain).equals(shown.select(contract.grain)):
+        raise GateRefusedError(
+            f"marts.{contract.name} does not have the same rows in both databases.",
+            remedy="Nothing was published. Report this: it is a fault of the pipeline.",
+        )
+    hidden = shown.get_column("is_suppressed").fill_null(value=False).to_numpy()
+    if found := n_exposed(built, contract, hidden, small_cell):
+        raise GateRefusedError(
+            f"What marts.{contract.name} shows gives away small cells that it hides: {found}.",
+            remedy="Nothing was published. Report this: it is a fault of the disclosure control.",
         )
 
 

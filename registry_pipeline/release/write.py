@@ -14,9 +14,10 @@ from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.progress import Progress
 from registry_pipeline.release.data_docs import write_data_docs
 from registry_pipeline.release.databases import read_deliveries, read_marts, write_public, write_restricted
-from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
+from registry_pipeline.release.disclosure import assert_nothing_exposed, assert_nothing_small, with_flags, withhold
 from registry_pipeline.release.export import write_exports
 from registry_pipeline.release.gate import GateFinding, gate_marts, require_contracts
+from registry_pipeline.release.ledger import hold_back_all
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.release.meta import Draft
 from registry_pipeline.release.releases import write_manifest
@@ -43,13 +44,15 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     progress.step("write registry.duckdb")
     built = {name: with_flags(frame) for name, frame in read_marts(restricted, settings).items()}
     require_contracts(built, marts)
-    released = {name: suppress(frame, marts[name], settings.small_cell) for name, frame in built.items()}
+    withheld = {name: withhold(frame, marts[name], settings.small_cell) for name, frame in built.items()}
+    released, n_repeated = hold_back_all(withheld, marts, settings)
     write_public(public, restricted, released, marts, settings)
     progress.step("check marts")
     shown = read_marts(public, settings)
     findings = gate_marts(marts, built, shown)
     for name, frame in shown.items():
         assert_nothing_small(frame, marts[name], settings.small_cell)
+        assert_nothing_exposed(built[name], frame, marts[name], settings.small_cell)
     for finding in findings:
         progress.message(f"Warning: {finding.check} fails on {finding.n_rows} rows.")
     write_data_docs(staged, marts, shown, findings)
@@ -57,17 +60,24 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     progress.step("write report.html")
     write_report(staged, settings)
     deliveries = read_deliveries(public, settings)
-    write_manifest(staged, _manifest(ledger, deliveries, shown, findings, settings.small_cell))
+    counted = {
+        name: {
+            "n_rows": frame.height,
+            "n_suppressed": int(frame["is_suppressed"].sum()),
+            "n_repeated": n_repeated[name],
+        }
+        for name, frame in shown.items()
+    }
+    write_manifest(staged, _manifest(ledger, deliveries, counted, findings, settings.small_cell))
 
 
 def _manifest(
     ledger: list[dict[str, Any]],
     deliveries: pl.DataFrame,
-    shown: Mapping[str, pl.DataFrame],
+    counted: Mapping[str, Mapping[str, int]],
     findings: list[GateFinding],
     small_cell: int,
 ) -> dict[str, Any]:
-    n_suppressed = {name: int(frame["is_suppressed"].sum()) for name, frame in shown.items()}
     feeds: dict[str, list[str]] = {}
     for clinic_id, feed_version in deliveries.select("clinic_id", "feed_version").unique().sort(pl.all()).iter_rows():
         feeds.setdefault(clinic_id, []).append(feed_version)
@@ -76,8 +86,9 @@ def _manifest(
         "small_cell": small_cell,
         "feeds": feeds,
         "deliveries": deliveries["delivery_id"].to_list(),
-        "marts": {name: {"n_rows": frame.height, "n_suppressed": n_suppressed[name]} for name, frame in shown.items()},
-        "n_suppressed_rows": sum(n_suppressed.values()),
+        "marts": counted,
+        "n_suppressed_rows": sum(about["n_suppressed"] for about in counted.values()),
+        "n_repeated_rows": sum(about["n_repeated"] for about in counted.values()),
         "warnings": {finding.check: finding.n_rows for finding in findings},
         "releases": ledger,
     }

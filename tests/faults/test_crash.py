@@ -17,7 +17,7 @@ from tests.faults.test_publish import leftovers
 # More than a hundred nights.
 pytestmark = pytest.mark.slow
 
-OLDEST, OLD, NEW = 30, 40, 50
+OLDEST, OLD, NEW = 30, 50, 70
 """How many courses the clinic has sent by then, which is what the mart counts."""
 
 

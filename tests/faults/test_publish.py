@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from registry_pipeline.errors import (
@@ -24,11 +25,13 @@ from registry_pipeline.errors import (
 )
 from registry_pipeline.lake import atomic
 from registry_pipeline.release import databases, publish, releases, write
+from registry_pipeline.release.disclosure import suppress
 from registry_pipeline.release.gate import gate_marts
 from registry_pipeline.release.publish import Release, current_release, publish_release
 from registry_pipeline.release.releases import is_intact, published
 from registry_pipeline.settings import Settings
 from tests.release_support import (
+    COLUMNS,
     DELIVERY,
     REFUSED_DELIVERY,
     FakeBuild,
@@ -254,7 +257,7 @@ def test_the_manifest_holds_hash_and_size_of_every_file_and_what_went_in(setting
     assert manifest["inputs_fingerprint"] == OLD
     assert manifest["feeds"] == {"C001": ["1.0.0"]}
     assert sorted(manifest["deliveries"]) == [DELIVERY, REFUSED_DELIVERY]
-    assert manifest["marts"] == {"response_rates": {"n_rows": 4, "n_suppressed": 1}}
+    assert manifest["marts"] == {"response_rates": {"n_rows": 4, "n_suppressed": 1, "n_repeated": 0}}
     assert manifest["n_suppressed_rows"] == 1
 
 
@@ -380,9 +383,25 @@ def test_what_no_contract_declares_blocks(settings, publish_build, sql):
 @pytest.mark.usefixtures("gate")
 def test_a_failure_of_suppression_itself_blocks(settings, publish_build, monkeypatch):
     publish_build(OLD)
-    monkeypatch.setattr(write, "suppress", lambda frame, _contract, _small_cell: frame)
+    monkeypatch.setattr(write, "withhold", lambda frame, _contract, _small_cell: frame)
     with pytest.raises(GateRefusedError, match="left something to see"):
         publish_build(NEW, mart=mart_frame(("C002", 3, 64)))
+    assert_old_release_is_current(settings)
+
+
+def test_a_release_that_shows_a_row_that_gives_a_hidden_one_away_is_blocked(settings, publish_build, monkeypatch):
+    publish_build(OLD)
+    columns = "- {name: dimension, physicalType: VARCHAR, required: true, description: What divides., role: key}\n"
+    contract = mart_contract(
+        settings.home / "levels", columns=columns + COLUMNS.lstrip(), grain="[instrument, dimension, level]"
+    )
+    monkeypatch.setattr(write, "load_mart_contracts", lambda _settings: {contract.name: contract})
+    monkeypatch.setattr(write, "withhold", suppress)
+    mart = mart_frame(("all", 120, 214), ("C001", 115, 150), ("C002", 5, 64)).with_columns(
+        dimension=pl.when(pl.col("level") == "all").then(pl.lit("overall")).otherwise(pl.lit("clinic_id"))
+    )
+    with pytest.raises(GateRefusedError, match="shows gives away small cells that it hides: 1"):
+        publish_build(NEW, mart=mart)
     assert_old_release_is_current(settings)
 
 

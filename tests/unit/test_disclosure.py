@@ -6,7 +6,13 @@ import polars as pl
 import pytest
 
 from registry_pipeline.errors import ContractError, GateRefusedError
-from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
+from registry_pipeline.release.disclosure import (
+    assert_nothing_exposed,
+    assert_nothing_small,
+    suppress,
+    with_flags,
+    withhold,
+)
 from registry_pipeline.release.mart_contracts import MartContract, load_mart_contracts
 from registry_pipeline.settings import Settings
 from tests.release_support import COLUMNS, mart_contract, mart_frame
@@ -170,3 +176,48 @@ def test_every_shipped_mart_declares_its_roles_and_hides_small_cells():
         shown = frame.select(contract.with_role("count", "measure")).row(0)
         assert set(shown) == {None}, contract.name
         assert_nothing_small(frame, contract, SMALL_CELL)
+
+
+@pytest.fixture
+def with_levels(tmp_path: Path) -> MartContract:
+    columns = "- {name: dimension, physicalType: VARCHAR, required: true, description: What divides., role: key}\n"
+    return mart_contract(
+        tmp_path / "levels", columns=columns + COLUMNS.lstrip(), grain="[instrument, dimension, level]"
+    )
+
+
+def clinics(*cells: tuple[str, int, int]) -> pl.DataFrame:
+    """Return a mart of clinics that add up to the overall row."""
+    whole = ("all", sum(n for _, n, _ in cells), sum(d for _, _, d in cells))
+    return mart_frame(whole, *cells).with_columns(
+        dimension=pl.when(pl.col("level") == "all").then(pl.lit("overall")).otherwise(pl.lit("clinic_id"))
+    )
+
+
+CLINICS = clinics(("C001", 100, 140), ("C002", 5, 64), ("C003", 30, 60), ("C004", 20, 50))
+
+
+def test_the_smallest_row_that_would_give_a_small_one_away_is_hidden_with_it(with_levels):
+    found = withhold(CLINICS, with_levels, SMALL_CELL)
+    reasons = dict(found.select("level", "suppression_reason").iter_rows())
+    assert reasons == {"all": None, "C001": None, "C002": "small_cell", "C003": None, "C004": "small_cell"}
+    hidden = found.filter("is_suppressed").select(with_levels.with_role("count", "measure"))
+    assert hidden.null_count().row(0) == (2,) * hidden.width
+    assert_nothing_small(found, with_levels, SMALL_CELL)
+    assert_nothing_exposed(CLINICS, found, with_levels, SMALL_CELL)
+
+
+def test_what_is_withheld_does_not_depend_on_the_order_of_rows(with_levels):
+    assert withhold(CLINICS, with_levels, SMALL_CELL).equals(withhold(CLINICS.reverse(), with_levels, SMALL_CELL))
+
+
+def test_the_proof_refuses_a_row_that_gives_a_hidden_one_away_and_says_how_many(with_levels):
+    shown = suppress(CLINICS, with_levels, SMALL_CELL)
+    with pytest.raises(GateRefusedError, match="gives away small cells that it hides: 1"):
+        assert_nothing_exposed(with_flags(CLINICS), shown, with_levels, SMALL_CELL)
+
+
+def test_the_proof_refuses_a_release_that_has_other_rows_than_the_build(with_levels):
+    shown = withhold(CLINICS, with_levels, SMALL_CELL)
+    with pytest.raises(GateRefusedError, match="same rows"):
+        assert_nothing_exposed(CLINICS.head(3), shown, with_levels, SMALL_CELL)

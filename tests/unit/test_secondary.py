@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from registry_pipeline.release.attack import exposed, quantities, sums
+from registry_pipeline.release import secondary
+from registry_pipeline.release.attack import protected, quantities, sums
 from registry_pipeline.release.mart_contracts import MartContract
-from registry_pipeline.release.secondary import also_hidden, protected
+from registry_pipeline.release.reach import exposed
+from registry_pipeline.release.secondary import also_hidden
 from tests.release_support import mart_contract
 
 COLUMNS = """
@@ -45,23 +47,23 @@ def with_margins(cells: dict[tuple[str, str], int]) -> pl.DataFrame:
 
 
 def bounds(frame: pl.DataFrame, contract: MartContract, hidden: np.ndarray, row: int) -> tuple[float, float]:
-    """Return what an outsider knows of one hidden cell, by two linear programs over the hidden cells."""
+    """Return what an outsider knows of one hidden cell."""
+    return -most(frame, contract, hidden, row, -1), most(frame, contract, hidden, row)
+
+
+def most(frame: pl.DataFrame, contract: MartContract, hidden: np.ndarray, row: int, sign: int = 1) -> float:
+    """Return how large one hidden cell can be, times `sign`, by a linear program over all hidden cells."""
     from scipy.optimize import linprog
 
     (quantity,) = quantities(frame, contract)
     system = sums(frame, contract).holding(quantity.value)
     matrix = np.zeros((system.n_equations, frame.height))
     np.add.at(matrix, (system.equation, system.row), system.sign)
-    known = ~hidden
-    right = -matrix[:, known] @ quantity.value[known]
-    places = np.flatnonzero(hidden)
-    target = np.where(places == row, 1.0, 0.0)
-    low, high = (
-        linprog(sign * target, A_eq=matrix[:, hidden], b_eq=right, bounds=(0, None), method="highs") for sign in (1, -1)
-    )
-    assert low.status == 0
-    assert high.status in {0, UNBOUNDED}
-    return low.fun, np.inf if high.status == UNBOUNDED else -high.fun
+    right = -matrix[:, ~hidden] @ quantity.value[~hidden]
+    target = np.where(np.flatnonzero(hidden) == row, -float(sign), 0.0)
+    result = linprog(target, A_eq=matrix[:, hidden], b_eq=right, bounds=(0, None), method="highs")
+    assert result.status in {0, UNBOUNDED}
+    return np.inf if result.status == UNBOUNDED else -result.fun
 
 
 def small(frame: pl.DataFrame) -> np.ndarray:
@@ -96,28 +98,79 @@ def test_where_nothing_is_small_nothing_is_hidden(contract: MartContract) -> Non
     assert not also_hidden(frame, contract, small(frame), 10).any()
 
 
+def any_registry(random: np.random.Generator) -> pl.DataFrame:
+    """Return a mart of a few clinics, diagnoses and sexes, counted from people, with every margin."""
+    n_people = int(random.integers(60, 400))
+    kinds = {"clinic": random.integers(2, 7), "sex": random.integers(2, 4), "indication": random.integers(2, 5)}
+    people = pl.DataFrame(
+        {
+            name: [f"{name}{n}" for n in random.choice(kind, n_people, p=random.dirichlet(np.ones(kind)))]
+            for name, kind in kinds.items()
+        }
+    ).with_columns(overall=pl.lit("all"), none=pl.lit("all"))
+    counted = [
+        people.group_by(pl.col(diagnosis).alias("indication"), pl.col(level).alias("level"))
+        .len("numerator")
+        .select("indication", pl.lit(level).alias("dimension"), "level", pl.col("numerator").cast(pl.Int64))
+        for diagnosis, level in product(("none", "indication"), ("overall", "clinic", "sex"))
+    ]
+    return pl.concat(counted).sort("indication", "dimension", "level")
+
+
+@pytest.mark.parametrize("most_rows", [secondary.MOST_ROWS_FOR_THE_FEWEST, 0])
 @pytest.mark.parametrize("seed", range(100))
 def test_an_attacker_who_solves_every_sum_never_learns_that_a_hidden_cell_is_small(
-    contract: MartContract, seed: int
+    contract: MartContract, monkeypatch: pytest.MonkeyPatch, seed: int, most_rows: int
 ) -> None:
-    random = np.random.default_rng(seed)
-    keys = list(
-        product((f"C{n}" for n in range(random.integers(2, 7))), (f"d{n}" for n in range(random.integers(2, 5))))
-    )
-    counts = random.negative_binomial(1, 0.03, len(keys))
-    frame = with_margins({key: int(n) for key, n in zip(keys, counts, strict=True)})
+    monkeypatch.setattr(secondary, "MOST_ROWS_FOR_THE_FEWEST", most_rows)
+    frame = any_registry(np.random.default_rng(seed))
     primary = small(frame)
     hidden = also_hidden(frame, contract, primary, 10)
     assert (hidden | ~primary).all()
     for row in np.flatnonzero(primary):
-        assert bounds(frame, contract, hidden, int(row))[1] > 10
+        assert most(frame, contract, hidden, int(row)) > 11 - 1e-6
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_exposed_are_exactly_the_cells_that_a_program_of_their_own_cannot_make_large(
+    contract: MartContract, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    frame = any_registry(random)
+    (quantity,) = quantities(frame, contract)
+    hidden = small(frame) | (random.random(frame.height) < random.random())
+    found = exposed(
+        sums(frame, contract).holding(quantity.value), quantity.value, hidden, protected(quantity.value, 10)
+    )
+    expected = {row for row in np.flatnonzero(small(frame)) if most(frame, contract, hidden, int(row)) < 11 - 1e-6}
+    assert set(np.flatnonzero(found)) == expected
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_mart_is_always_hidden_the_same_way(contract: MartContract, seed: int) -> None:
+    frame = any_registry(np.random.default_rng(seed))
+    first, second = (also_hidden(frame, contract, small(frame), 10) for _ in range(2))
+    assert (first == second).all()
+
+
+def test_hiding_more_never_exposes_what_was_safe(contract: MartContract) -> None:
+    random = np.random.default_rng(7)
+    for _ in range(30):
+        frame = any_registry(random)
+        (quantity,) = quantities(frame, contract)
+        system, least = sums(frame, contract).holding(quantity.value), protected(quantity.value, 10)
+        fewer = small(frame) | (random.random(frame.height) < 0.3)
+        more = fewer | (random.random(frame.height) < 0.3)
+        was, now = (exposed(system, quantity.value, hidden, least) for hidden in (fewer, more))
+        assert not (now & ~was).any()
 
 
 def test_a_single_hidden_cell_is_exposed_by_its_margin(contract: MartContract) -> None:
     frame = with_margins({("a", "x"): 5, ("a", "y"): 20, ("b", "x"): 30, ("b", "y"): 40})
     (quantity,) = quantities(frame, contract)
     hidden = small(frame)
-    found = exposed(sums(frame, contract), quantity.value, hidden, protected(quantity.value, 10))
+    system = sums(frame, contract).holding(quantity.value)
+    found = exposed(system, quantity.value, hidden, protected(quantity.value, 10))
     assert (found == hidden).all()
 
 
