@@ -9,6 +9,7 @@ running the models (`models.py`).
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,8 @@ from registry_pipeline.settings import Settings
 
 _COMPILERS = ("contracts", "warehouse")
 """Packages whose code decides what a model is compiled to."""
+_KEPT = 8
+"""Plans that stay: of a home there is one at a time, and several homes may share a folder."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,15 @@ def read_plan(settings: Settings) -> list[Model]:
     # Without a home there is nowhere to keep it: loading a code location must not create one.
     if kept.parent.is_dir() or settings.layout.root.is_dir():
         write_text(kept, _MODELS.dump_json(models).decode())
+        _forget_old(kept.parent)
     return models
+
+
+def _forget_old(folder: Path) -> None:
+    # Another process may be forgetting the same ones.
+    with suppress(FileNotFoundError):
+        for plan in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-_KEPT]:
+            plan.unlink()
 
 
 def _folder(settings: Settings) -> Path:

@@ -57,6 +57,17 @@ def test_a_plan_is_kept_in_the_home_unless_told_otherwise(
     assert len(list((tmp_path / "work" / "plans").iterdir())) == 1
 
 
+def test_old_plans_are_forgotten(tmp_path: Path, compiler: Mock) -> None:
+    plans = tmp_path / "plans"
+    plans.mkdir()
+    for number in range(20):
+        (plans / f"{number}.json").write_text("[]", encoding="utf-8")
+    settings = Settings(home=tmp_path, plans=plans)
+    assert read_plan(settings) == read_plan(settings) == [MODEL]
+    assert compiler.call_count == 1
+    assert len(list(plans.iterdir())) < 20
+
+
 def test_every_model_comes_after_what_it_reads(settings_of_tests: Settings) -> None:
     seen: set[tuple[str, str]] = set()
     models = read_plan(settings_of_tests)
