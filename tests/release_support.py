@@ -9,6 +9,7 @@ from textwrap import dedent, indent
 
 import duckdb
 import polars as pl
+import pytest
 
 from registry_pipeline.lake.receipts import Counts, Receipt, write_receipt
 from registry_pipeline.release.mart_contracts import MartContract, load_mart_contract
@@ -156,6 +157,21 @@ def write_build(path: Path, mart: pl.DataFrame = GOOD, fingerprint: str = "a" * 
             """
         )
     return FakeBuild(path, fingerprint)
+
+
+def small_home(folder: Path, monkeypatch: pytest.MonkeyPatch, keep_releases: int) -> Settings:
+    """Return the settings of a home with one delivery, whose only mart the small contract describes.
+
+    Great Expectations stands aside: it costs seconds per release.
+    """
+    from registry_pipeline.release import write
+
+    contract = mart_contract(folder / "marts")
+    monkeypatch.setattr(write, "load_mart_contracts", lambda _settings: {contract.name: contract})
+    monkeypatch.setattr(write, "gate_marts", lambda *_: [])
+    settings = Settings(home=folder / "home", keep_releases=keep_releases)
+    write_delivery(settings)
+    return settings
 
 
 def write_delivery(settings: Settings) -> None:

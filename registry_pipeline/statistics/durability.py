@@ -16,6 +16,7 @@ from registry_pipeline.statistics.gray import gray_test
 from registry_pipeline.statistics.interval_censored import turnbull
 from registry_pipeline.statistics.rates import Floats, normal_quantile
 from registry_pipeline.statistics.survival import (
+    GRID_DAYS,
     Curve,
     LifeTable,
     aalen_johansen,
@@ -24,7 +25,6 @@ from registry_pipeline.statistics.survival import (
     restricted_mean,
 )
 
-GRID_DAYS = np.arange(0, 183, 7)
 LANDMARK_DAYS = (28, 56, 84, 182)
 
 SENSITIVITY_KEYS = ["indication", "instrument", "estimand", "loss_definition"]

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from registry_pipeline.statistics.rates import Floats, normal_quantile
+from registry_pipeline.statistics.survival import GRID_DAYS
 
 STRATUM = ["dimension", "level"]
-LAST_DAY, STEP_DAYS = 182, 7
 
 # A variance is what remains of three sums; below this share of the first it is their rounding.
 _NOTHING = 1e-12
@@ -101,7 +101,7 @@ def _stratum_rows(stratum: tuple[str, str], daily: pd.DataFrame, follow_up: pd.D
 
     n_events, n_first = by_day("n_events"), by_day("n_first_events")
     curve = mean_cumulative(n_ending, n_events, by_day("squared_weights"), by_day("ending_weights"))
-    day = np.arange(0, min(len(n_ending), LAST_DAY + 1), STEP_DAYS)
+    day = GRID_DAYS[: np.searchsorted(GRID_DAYS, len(n_ending))]
     figures = (
         np.full_like(n_events, n_ending.sum()),
         curve.n_at_risk,

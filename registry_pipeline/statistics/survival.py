@@ -19,6 +19,9 @@ from registry_pipeline.statistics.rates import Floats, normal_quantile
 
 Counts = NDArray[np.int64]
 
+GRID_DAYS = np.arange(0, 183, 7)
+"""The days on which curves are published: weekly, up to half a year."""
+
 # A survival of exactly one half counts as reached although its product of fractions may print .5000000001.
 _PLATEAU = 1e-9
 # An incidence summed up to 1 may end one rounding error below it.

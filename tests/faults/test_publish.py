@@ -37,8 +37,8 @@ from tests.release_support import (
     FakeBuild,
     mart_contract,
     mart_frame,
+    small_home,
     write_build,
-    write_delivery,
 )
 
 # Every publish runs the whole gate.
@@ -51,14 +51,8 @@ NEW_MART = mart_frame(("all", 140, 280))
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Return the settings of a home with one delivery, whose marts the small contract describes."""
-    contract = mart_contract(tmp_path / "marts")
-    monkeypatch.setattr(write, "load_mart_contracts", lambda _settings: {contract.name: contract})
-    # Great Expectations costs half a second per release; tests that are about it ask for `gate`.
-    monkeypatch.setattr(write, "gate_marts", lambda *_: [])
-    settings = Settings(home=tmp_path / "home", keep_releases=2)
-    write_delivery(settings)
-    return settings
+    """Return the settings of a small home; tests that are about Great Expectations ask for `gate`."""
+    return small_home(tmp_path, monkeypatch, keep_releases=2)
 
 
 @pytest.fixture

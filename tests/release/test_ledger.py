@@ -8,11 +8,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from registry_pipeline.release import write
 from registry_pipeline.release.publish import publish_release
 from registry_pipeline.release.releases import current_release, read_manifest
 from registry_pipeline.settings import Settings
-from tests.release_support import mart_contract, mart_frame, write_build, write_delivery
+from tests.release_support import mart_frame, small_home, write_build
 
 Cell = tuple[str, int, int]
 Row = tuple[Any, ...]
@@ -20,14 +19,7 @@ Row = tuple[Any, ...]
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Return the settings of a home with one delivery, whose marts the small contract describes."""
-    contract = mart_contract(tmp_path / "marts")
-    monkeypatch.setattr(write, "load_mart_contracts", lambda _settings: {contract.name: contract})
-    # Great Expectations costs seconds, and is not what this is about.
-    monkeypatch.setattr(write, "gate_marts", lambda *_: [])
-    settings = Settings(home=tmp_path / "home", keep_releases=3)
-    write_delivery(settings)
-    return settings
+    return small_home(tmp_path, monkeypatch, keep_releases=3)
 
 
 @pytest.fixture
