@@ -151,6 +151,7 @@ def told(new: pl.DataFrame, old: pl.DataFrame, contract: MartContract) -> list[s
     return [name for name, size in sizes.items() if ((size > 0) & (size <= SMALL_CELL)).any()]
 
 
+@pytest.mark.slow
 @given(nights)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_two_releases_show_a_change_of_1_to_10_in_a_cell(contract, rows):
@@ -243,6 +244,7 @@ def assert_nothing_told(truth: pl.DataFrame, shown: pl.DataFrame, old: pl.DataFr
             assert found > SMALL_CELL + 1 - 1e-5, f"{now.name} of row {row} is told"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
 def test_whoever_subtracts_two_releases_and_solves_every_sum_finds_no_change_of_1_to_10(table, seed):
     old, new = random_registries(seed, 2)
@@ -261,6 +263,7 @@ def test_over_many_nights_of_a_growing_registry_no_release_tells_a_change_since_
             assert_nothing_told(truth, shown, old, table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_neither_is_a_change_told_where_small_cells_are_hidden_as_well(table, seed):
     truths = random_registries(seed, 3, only_grows=True, least=0, most=40)

@@ -13,6 +13,9 @@ from registry_pipeline.release.releases import current_release, read_manifest
 from registry_pipeline.settings import Settings
 from tests.release_support import mart_frame, small_home, write_build
 
+# Every publish writes a whole release.
+pytestmark = pytest.mark.slow
+
 Cell = tuple[str, int, int]
 Row = tuple[Any, ...]
 

@@ -117,6 +117,7 @@ def any_registry(random: np.random.Generator) -> pl.DataFrame:
     return pl.concat(counted).sort("indication", "dimension", "level")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most_rows", [secondary.MOST_ROWS_FOR_THE_FEWEST, 0])
 @pytest.mark.parametrize("seed", range(100))
 def test_an_attacker_who_solves_every_sum_never_learns_that_a_hidden_cell_is_small(
@@ -131,6 +132,7 @@ def test_an_attacker_who_solves_every_sum_never_learns_that_a_hidden_cell_is_sma
         assert most(frame, contract, hidden, int(row)) > 11 - 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50))
 def test_exposed_are_exactly_the_cells_that_a_program_of_their_own_cannot_make_large(
     contract: MartContract, seed: int
