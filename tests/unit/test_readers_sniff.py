@@ -28,6 +28,8 @@ def file(tmp_path: Path) -> Path:
         (b"a|b\r1|2\r", CsvDialect(delimiter="|")),
         (b"a;b\n1,5;2,5\n1,5;2,5\n", CsvDialect(delimiter=";", decimal=",")),
         (b"a,b\n'x,y',2\n'z',3\n", CsvDialect(quote="'")),
+        # An apostrophe that quotes nothing.
+        (b"a,'\n1,2\n", CsvDialect()),
         (b'a,b\n"x;y;z",2\n"1;2;3",3\n', CsvDialect()),
         (b"a\n1\n", CsvDialect()),
         (GERMAN.encode(), CsvDialect(delimiter=";", decimal=",")),

@@ -84,6 +84,9 @@ def sniff_csv(path: Path) -> CsvDialect:
     text = _head_text(path, encoding)
     quote = _quote(text)
     delimiter = _delimiter(text, quote)
+    if not _splits(text, delimiter, quote):
+        # An apostrophe in a name looks like a quote.
+        quote, delimiter = _QUOTES[0], _delimiter(text, _QUOTES[0])
     cells = [cell.strip() for row in islice(_rows(text, delimiter, quote), 1, _ROWS) for cell in row]
     marks = Counter(mark for cell in cells for mark, number in _DECIMAL.items() if number.fullmatch(cell))
     return CsvDialect(
@@ -133,6 +136,15 @@ def _rows(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
         yield from (row for row in reader if row)
     except csv.Error:
         return
+
+
+def _splits(text: str, delimiter: str, quote: str) -> bool:
+    """Tell whether the first record has its quotes in order."""
+    try:
+        next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True), [])
+    except csv.Error:
+        return False
+    return True
 
 
 def _quote(text: str) -> str:
