@@ -10,28 +10,12 @@ MODEL (
   )
 );
 
-with exact as (
+with strata as (
   @expand_main_strata(
     intermediate.int_maintenance_counts,
     [measure],
     [n_patients, n_patients_with, sum_y, sum_m, sum_yy, sum_ym, sum_mm]
   )
-),
-
-strata as (
-  select
-    e.indication,
-    e.measure,
-    e.dimension,
-    e.level,
-    e.n_patients,
-    e.n_patients_with,
-    e.sum_y::double as sum_y,
-    e.sum_m::double as sum_m,
-    e.sum_yy::double as sum_yy,
-    e.sum_ym::double as sum_ym,
-    e.sum_mm::double as sum_mm,
-  from exact as e
 ),
 
 weighed as (
