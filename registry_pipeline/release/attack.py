@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
+    Ints = NDArray[np.int64]
 
 _WHOLE, _ALL, _OVERALL = "level", "all", "overall"
 _TOLERANCE = 1e-6
@@ -41,8 +42,8 @@ class Sums:
         n_equations: How many equations there are.
     """
 
-    equation: NDArray[np.int64]
-    row: NDArray[np.int64]
+    equation: Ints
+    row: Ints
     sign: Floats
     n_equations: int
 
@@ -61,6 +62,24 @@ class Sums:
         number = np.cumsum(keep) - 1
         terms = keep[self.equation]
         return Sums(number[self.equation[terms]], self.row[terms], self.sign[terms], int(keep.sum()))
+
+
+def connected(thing: Ints, equation: Ints, n_things: int, n_equations: int) -> tuple[Ints, Ints]:
+    """Return which part each thing and each equation belongs to, by number; no equation joins two parts.
+
+    Args:
+        thing: The cell or row of each term.
+        equation: The equation of each term.
+        n_things: How many cells or rows there are.
+        n_equations: How many equations there are.
+    """
+    from scipy.sparse import coo_matrix  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - likewise
+
+    size = n_things + n_equations
+    graph = coo_matrix((np.ones(len(thing)), (thing, n_things + equation)), shape=(size, size))
+    label = connected_components(graph, directed=False)[1].astype(np.int64)
+    return label[:n_things], label[n_things:]
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,18 @@ class Table:
     value: Floats
     at_least: Floats
     """What each cell must possibly be for all an outsider knows; 0 where nothing needs protection."""
+
+    @property
+    def parts(self) -> Ints:
+        """Return which part of the mart each row belongs to; no sum joins two parts."""
+        return connected(self.sums.row % self.n_rows, self.sums.equation, self.n_rows, self.sums.n_equations)[0]
+
+    @property
+    def is_whole(self) -> Flags:
+        """Return which rows are the whole of a sum."""
+        found = np.zeros(self.n_rows, dtype=bool)
+        found[self.sums.row[self.sums.sign < 0] % self.n_rows] = True
+        return found
 
     def of_cells(self, rows: Flags) -> Flags:
         """Return a flag of rows as one of cells."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from registry_pipeline.release.attack import quantities, sums
+from registry_pipeline.release.attack import connected, quantities, sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -209,8 +209,9 @@ def _against_all(change: _Change, repeated: Flags) -> Places:
     if len(rows) or not told.any():
         return rows
     # Its own equations are all repeated; what is left to repeat is among those that hang together with them.
-    label = _connected(terms, repeated[terms.row], len(told))
-    near = np.isin(label[len(told) :], np.unique(label[: len(told)][told]))
+    used = repeated[terms.row]
+    of_row, of_equation = connected(terms.row[used], terms.equation[used], len(told), len(terms.is_complete))
+    near = np.isin(of_equation, np.unique(of_row[told]))
     return _next_to_go(change, repeated, near)
 
 
@@ -227,7 +228,7 @@ def _told_by_all(change: _Change, repeated: Flags) -> Flags:
     used = (repeated & (size > _TOLERANCE))[terms.row] & terms.is_complete[terms.equation]
     sign = terms.sign * np.sign(change.by[terms.row])
     terms = _Terms(terms.equation[used], terms.row[used], sign[used], terms.is_complete)
-    label = _connected(terms, np.ones(len(terms.row), dtype=bool), len(told))[: len(told)]
+    label, _ = connected(terms.row, terms.equation, len(told), len(terms.is_complete))
     in_sums[terms.row] = True
     left = change.is_small & repeated & in_sums & ~change.is_cleared
     if left.any():
@@ -270,17 +271,6 @@ def _enlarged(terms: _Terms, size: Floats, wanted: Flags, label: Places, goal: f
     if result.status == 0:
         reached[rows[aimed[result.x[len(rows) :] > goal - _TOLERANCE]]] = True
     return reached, rows[aimed[first]]
-
-
-def _connected(terms: _Terms, used: Flags, n_rows: int) -> Places:
-    """Return for every row, then for every equation, the number of the part that used terms connect it with."""
-    from scipy.sparse import coo_matrix  # noqa: PLC0415 - as above
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - as above
-
-    ends, size = (terms.row[used], n_rows + terms.equation[used]), n_rows + len(terms.is_complete)
-    graph = coo_matrix((np.ones(len(ends[0])), ends), shape=(size, size))
-    label: Places = connected_components(graph, directed=False)[1].astype(np.int64)
-    return label
 
 
 def _repeat(new: pl.DataFrame, previous: pl.DataFrame | None, repeated: Flags, contract: MartContract) -> pl.DataFrame:

@@ -32,7 +32,7 @@ _SOLVERS_ZERO = 1e-7
 
 def around(mart: Table, open_cells: Flags) -> Table:
     """Return the mart with the sums alone that touch, directly or through others, the row of an open cell."""
-    label = _labels(mart)
+    label = mart.parts
     wanted = np.zeros(int(label.max()) + 1, dtype=bool)
     wanted[label[np.flatnonzero(open_cells) % mart.n_rows]] = True
     touched = np.zeros(mart.sums.n_equations, dtype=bool)
@@ -48,7 +48,7 @@ def exchanged(mart: Table, hidden: Flags, open_cells: Flags) -> Flags:
         hidden: The rows that are hidden already; changing them costs nothing.
         open_cells: The cells that need an exchange.
     """
-    hidden, label = hidden.copy(), _labels(mart)
+    hidden, label = hidden.copy(), mart.parts
     cells = np.flatnonzero(open_cells)
     targets = cells[np.unique(label[cells % mart.n_rows], return_index=True)[1]]
     cost = _cost(mart, hidden)
@@ -57,24 +57,10 @@ def exchanged(mart: Table, hidden: Flags, open_cells: Flags) -> Flags:
     return hidden
 
 
-def _labels(mart: Table) -> Ints:
-    """Return which part of the mart each row belongs to; no sum joins two parts."""
-    from scipy.sparse import coo_matrix  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - likewise
-
-    ends = mart.sums.row % mart.n_rows, mart.n_rows + mart.sums.equation
-    size = mart.n_rows + mart.sums.n_equations
-    graph = coo_matrix((np.ones(len(ends[0])), ends), shape=(size, size))
-    found: Ints = connected_components(graph, directed=False)[1][: mart.n_rows].astype(np.int64)
-    return found
-
-
 def _cost(mart: Table, hidden: Flags) -> Floats:
     """Return what it costs to change each cell by one: nothing where it is hidden, much where it is a margin."""
-    is_whole = np.zeros(mart.n_rows, dtype=bool)
-    is_whole[mart.sums.row[mart.sums.sign < 0] % mart.n_rows] = True
     largest = mart.value.reshape(-1, mart.n_rows).max(axis=0)
-    per_row = np.where(is_whole, _WHOLE_COST, 1.0) + largest / (1.0 + largest.max())
+    per_row = np.where(mart.is_whole, _WHOLE_COST, 1.0) + largest / (1.0 + largest.max())
     return np.tile(np.where(hidden, 0.0, per_row), len(mart.value) // mart.n_rows)
 
 
@@ -87,7 +73,7 @@ def _chunks(targets: Ints, label: Ints, n_rows: int) -> Iterator[Ints]:
 
 def _changed(mart: Table, targets: Ints, label: Ints, cost: Floats) -> Ints:
     """Return the cells that the cheapest exchanges for the targets change."""
-    from scipy.optimize import linprog  # noqa: PLC0415 - as above
+    from scipy.optimize import linprog  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
     from scipy.sparse import csc_matrix, hstack  # noqa: PLC0415 - likewise
 
     quantity = np.full(int(label.max()) + 1, -1)

@@ -6,6 +6,7 @@ which cells are exposed (`reach.py`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,10 +40,8 @@ def fewest(mart: Table, hidden: Flags, open_cells: Flags) -> Flags:
         hidden: The rows that are hidden already.
         open_cells: The cells that an outsider can tell to be small.
     """
-    is_whole = np.zeros(mart.n_rows, dtype=bool)
-    is_whole[mart.sums.row[mart.sums.sign < 0] % mart.n_rows] = True
     found = hidden.copy()
-    for rows in _parts(mart, mart.of_rows(open_cells), hidden | ~is_whole):
+    for rows in _parts(mart, mart.of_rows(open_cells), hidden | ~mart.is_whole):
         targets = np.flatnonzero(open_cells)
         targets = targets[np.isin(targets % mart.n_rows, rows)]
         if int((~hidden[rows]).sum()) <= _MOST_SHOWN and len(targets) <= _MOST_TARGETS:
@@ -52,21 +51,14 @@ def fewest(mart: Table, hidden: Flags, open_cells: Flags) -> Flags:
 
 def _parts(mart: Table, open_rows: Flags, free: Flags) -> Iterator[Ints]:
     """Yield the free rows that sums connect with each other, where one of them is open."""
-    from scipy.sparse import coo_matrix  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - likewise
-
-    sums = mart.sums.of(mart.of_cells(free))
-    size = mart.n_rows + sums.n_equations
-    ends = sums.row % mart.n_rows, mart.n_rows + sums.equation
-    graph = coo_matrix((np.ones(len(ends[0])), ends), shape=(size, size))
-    label = connected_components(graph, directed=False)[1][: mart.n_rows]
+    label = replace(mart, sums=mart.sums.of(mart.of_cells(free))).parts
     for part in np.unique(label[open_rows]):
         yield np.flatnonzero((label == part) & free)
 
 
 def _chosen(mart: Table, rows: Ints, is_hidden: Flags, targets: Ints) -> Ints:
     """Return the shown rows to hide such that, for each target, some other registry has it large."""
-    from scipy.optimize import Bounds, milp  # noqa: PLC0415 - as above
+    from scipy.optimize import Bounds, milp  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
 
     size = len(rows)
     value = np.stack([mart.value[target // mart.n_rows * mart.n_rows + rows] for target in targets])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from registry_pipeline.release.attack import connected
 from registry_pipeline.release.cover import Programs, reachable
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _capped(system: Sums, value: Floats, at_least: Floats) -> Flags:
 
 def _programs(system: Sums, value: Floats, at_least: Floats) -> tuple[Ints, Programs]:
     """Return the cells that the doubtful ones are connected with, and what is known of them, part by part."""
-    of_cell, of_sum = _labels(system, len(value))
+    of_cell, of_sum = connected(system.row, system.equation, len(value), system.n_equations)
     used = np.unique(system.equation)
     # A sum that stands alone either caps its parts, which is settled, or lets each of them be as large as it likes.
     n_sums = np.bincount(of_sum[used], minlength=len(value) + system.n_equations)
@@ -109,17 +110,6 @@ def _programs(system: Sums, value: Floats, at_least: Floats) -> tuple[Ints, Prog
         value=value[cells],
         at_least=at_least[cells],
     )
-
-
-def _labels(system: Sums, n_cells: int) -> tuple[Ints, Ints]:
-    """Return which part each cell and each sum belongs to; no sum joins two parts."""
-    from scipy.sparse import coo_matrix  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - likewise
-
-    size = n_cells + system.n_equations
-    ends = system.row, n_cells + system.equation
-    label = connected_components(coo_matrix((np.ones(len(ends[0])), ends), shape=(size, size)), directed=False)[1]
-    return label[:n_cells], label[n_cells:]
 
 
 def _numbered(label: Ints) -> Ints:
