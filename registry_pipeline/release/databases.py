@@ -40,7 +40,7 @@ from registry_pipeline.release.quality import (
 from registry_pipeline.scorecard.findings import gather_findings
 from registry_pipeline.scorecard.measure import measure
 from registry_pipeline.settings import Settings
-from registry_pipeline.warehouse.duck import open_database
+from registry_pipeline.warehouse.duck import literal, open_database
 
 _COPIED = {"staging": "stg_", "intermediate": "", "marts": "", "quality": ""}
 """Schemas of the build that go into `restricted.duckdb`, and what their tables' names start with.
@@ -73,8 +73,7 @@ def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]
     """Attach `path` for reading and yield the name it goes by."""
     # Views in a database carry its name, which DuckDB takes from the file: no other alias would do.
     name = path.stem
-    location = str(path).replace("'", "''")
-    connection.execute(f"attach '{location}' as {name} (read_only)")
+    connection.execute(f"attach {literal(str(path))} as {name} (read_only)")
     yield name
     connection.execute(f"detach {name}")
 

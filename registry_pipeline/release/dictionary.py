@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry_pipeline.contracts.model import TableContract
 from registry_pipeline.release.mart_contracts import MartContract
+from registry_pipeline.warehouse.duck import literal
 from registry_pipeline.warehouse.staging import contract_columns
 
 if TYPE_CHECKING:
@@ -106,11 +107,11 @@ def write_dictionary(connection: "duckdb.DuckDBPyConnection", docs: Iterable[Tab
     connection.execute(DICTIONARY.ddl)
     for doc in documents:
         kind = "view" if doc.is_view else "table"
-        connection.execute(f"comment on {kind} {doc.address} is {_literal(doc.description)}")
+        connection.execute(f"comment on {kind} {doc.address} is {literal(doc.description)}")
         rows += [doc.schema, doc.name, None, None, doc.description]
         for column in doc.columns:
             target = f"{doc.address}.{_quoted(column.name)}"
-            connection.execute(f"comment on column {target} is {_literal(column.description)}")
+            connection.execute(f"comment on column {target} is {literal(column.description)}")
             rows += [doc.schema, doc.name, column.name, column.type, column.description]
     width = len(DICTIONARY.columns)
     row = f"({', '.join('?' * width)})"
@@ -151,7 +152,3 @@ def _comments(connection: "duckdb.DuckDBPyConnection", build: str) -> dict[tuple
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

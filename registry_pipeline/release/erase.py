@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from registry_pipeline.lake.atomic import empty_directory, replacing, write_text
 from registry_pipeline.release.releases import MANIFEST, Release, published, read_manifest
-from registry_pipeline.withdrawal.belongings import PATIENT_ID, Belongings, literal
+from registry_pipeline.warehouse.duck import literal
+from registry_pipeline.withdrawal.belongings import PATIENT_ID, Belongings
 
 if TYPE_CHECKING:
     from registry_pipeline.lake.paths import Home

@@ -60,6 +60,11 @@ def open_database(path: Path, *, read_only: bool, settings: Settings) -> duckdb.
         ) from error
 
 
+def literal(text: str) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def create_filled(
     connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]
 ) -> None:

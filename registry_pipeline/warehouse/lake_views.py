@@ -16,7 +16,7 @@ from registry_pipeline.feeds.model import Feed
 from registry_pipeline.lake.current import live_among, replaced_deliveries
 from registry_pipeline.lake.paths import Home
 from registry_pipeline.lake.receipts import Receipt, read_receipts
-from registry_pipeline.warehouse.duck import create_filled
+from registry_pipeline.warehouse.duck import create_filled, literal
 from registry_pipeline.warehouse.staging import contract_columns
 
 Columns = dict[str, str]
@@ -152,7 +152,7 @@ def _table_query(table: TableContract, files: list[Path]) -> str:
     nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
     if not files:
         return f"select {nulls} where false"
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    listed = ", ".join(literal(str(file)) for file in files)
     own = ", ".join(f"cast(f.{name} as {kind}) as {name}" for name, kind in columns.items())
     # Files of earlier versions may lack a column, so the columns of today come first, without rows. The path says
     # clinic_id too; the column in the file is the one to trust.

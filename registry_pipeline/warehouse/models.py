@@ -17,6 +17,7 @@ import duckdb
 
 from registry_pipeline.errors import BuildError
 from registry_pipeline.progress import Progress
+from registry_pipeline.warehouse.duck import literal
 from registry_pipeline.warehouse.plan import Model, project_path
 from registry_pipeline.warehouse.python_models import IS_COMPILED, Tables
 
@@ -121,4 +122,4 @@ def _module(file: Path) -> ModuleType:
 def _comments(model: Model) -> list[str]:
     texts = {f"{_kind(model)} {model.address}": model.description}
     texts |= {f'column {model.address}."{column.name}"': column.description for column in model.columns}
-    return [f"comment on {what} is '{text.replace(chr(39), 2 * chr(39))}'" for what, text in texts.items() if text]
+    return [f"comment on {what} is {literal(text)}" for what, text in texts.items() if text]

@@ -19,7 +19,7 @@ from registry_pipeline.contracts.model import Pattern, TableContract
 from registry_pipeline.errors import StorageError
 from registry_pipeline.lake.receipts import Receipt
 from registry_pipeline.settings import Settings
-from registry_pipeline.warehouse.duck import open_database
+from registry_pipeline.warehouse.duck import literal, open_database
 from registry_pipeline.withdrawal.tombstones import OwnIds
 
 PATIENT, PATIENT_ID = "patient", "patient_id"
@@ -219,11 +219,6 @@ def parquet(files: Iterable[Path], *options: str) -> str:
     """Return the SQL that reads Parquet files of one table, whatever columns each of them has."""
     listed = ", ".join(literal(str(file)) for file in files)
     return f"read_parquet({', '.join([f'[{listed}]', 'hive_partitioning = false', 'union_by_name = true', *options])})"
-
-
-def literal(text: str) -> str:
-    """Return `text` as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def parents_first(tables: Mapping[str, TableContract]) -> Iterator[TableContract]:

@@ -42,7 +42,8 @@ def withdrawn_patients(
     files = [file for receipt in new if (file := _consent_file(settings, receipt)) is not None]
     if not files:
         return {}
-    from registry_pipeline.withdrawal.belongings import literal, open_belongings, parquet  # noqa: PLC0415 - DuckDB
+    from registry_pipeline.warehouse.duck import literal  # noqa: PLC0415 - DuckDB
+    from registry_pipeline.withdrawal.belongings import open_belongings, parquet  # noqa: PLC0415 - likewise
 
     found = {}
     with open_belongings(settings, tables, "*") as reader:

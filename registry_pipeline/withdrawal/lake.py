@@ -13,7 +13,8 @@ from pathlib import Path
 from registry_pipeline.lake.atomic import replacing
 from registry_pipeline.lake.paths import Home
 from registry_pipeline.lake.receipts import Receipt, write_receipt
-from registry_pipeline.withdrawal.belongings import Belongings, id_pattern, literal, parquet
+from registry_pipeline.warehouse.duck import literal
+from registry_pipeline.withdrawal.belongings import Belongings, id_pattern, parquet
 
 _ID_TEXT = "[A-Za-z0-9_.-]+"
 """What an id consists of, by every contract; the rest of a raw record parts them."""

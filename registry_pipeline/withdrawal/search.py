@@ -15,8 +15,7 @@ from typing import IO
 import duckdb
 
 from registry_pipeline.settings import Settings
-from registry_pipeline.warehouse.duck import open_database
-from registry_pipeline.withdrawal.belongings import literal
+from registry_pipeline.warehouse.duck import literal, open_database
 
 _CHUNK = 1 << 22
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
