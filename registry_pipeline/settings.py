@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     batch_mib: int = Field(default=8, ge=1, description="MiB of text that ingest reads at a time.")
     settle_seconds: float = Field(default=2.0, ge=0, description="A file younger than this may still be being written.")
     small_cell: int = Field(default=10, ge=0, description="Counts from 1 to this are hidden in the public release.")
+    min_clinics: int = Field(default=3, ge=1, description="Figures of fewer clinics together are hidden in it.")
+    max_clinic_share: float = Field(default=0.8, gt=0, le=1, description="So are those with more of one clinic.")
+    sensitive_below: int = Field(default=30, ge=0, description="Smaller groups are not shown as having none or all.")
     keep_releases: int = Field(default=14, ge=1, description="Releases that stay on disk.")
 
     @cached_property

@@ -43,7 +43,11 @@ REFUSED_DELIVERY = "e" * 64
 
 
 def contract_text(
-    columns: str = COLUMNS, rules: str = RULES, grain: str = "[instrument, level]", complements: str | None = None
+    columns: str = COLUMNS,
+    rules: str = RULES,
+    grain: str = "[instrument, level]",
+    complements: str | None = None,
+    nested: str = "[]",
 ) -> str:
     """Return the YAML of a mart contract; columns and rules come in a short form that this spells out."""
     import yaml
@@ -53,6 +57,8 @@ def contract_text(
         role = column.pop("role", None)
         if role:
             column["customProperties"] = [{"property": "disclosure", "value": role}]
+        if "rounding" in column:
+            column["customProperties"].append({"property": "rounding", "value": column.pop("rounding")})
     by_name = {column["name"]: column for column in properties}
     table_rules = []
     for rule in yaml.safe_load(rules) or []:
@@ -76,6 +82,7 @@ def contract_text(
             customProperties:
               - {{property: grain, value: {grain}}}
               - {{property: complements, value: {complements or "[[denominator, numerator]]"}}}
+              - {{property: nested, value: {nested}}}
         """
     )
     body = yaml.safe_dump({"properties": properties, "quality": table_rules}, sort_keys=False)
@@ -146,6 +153,9 @@ def write_build(path: Path, mart: pl.DataFrame = GOOD, fingerprint: str = "a" * 
             create view staging.stg_patient as
               select clinic_id, patient_id, sex from staging.cur_patient where refused_by is null;
             create table intermediate.int_consented_patient as select clinic_id, patient_id from staging.stg_patient;
+            create table intermediate.int_stratum_clinics as
+              select 'all' as indication, 'overall' as dimension, 'all' as level, 'all' as instrument,
+                3::bigint as n_clinics, 0.4::double as largest_share;
             comment on table intermediate.int_consented_patient is 'Patients who may be counted.';
             create table quality.cross_table_findings as
               select 'C001' as clinic_id, '{DELIVERY}' as delivery_id, 'session' as table_name, 7::bigint as line,

@@ -1,10 +1,12 @@
-"""What an outsider knows of a mart that hides some of its rows: what its rows add up to.
+"""What an outsider has before him: every figure of every mart, each once, and the sums between them.
 
-What belongs here: the sums between the rows of a mart and the cells that want protection. What does not: what can be
-worked out of them (`reach.py`), and what is hidden (`disclosure.py`, `secondary.py`).
+What belongs here: telling which figures are the same, and which of them want protection. What does not: what rows count
+(`quantities.py`), how rows add up (`sums.py`), what can be worked out of that (`reach.py`), and what is hidden
+(`disclosure.py`, `secondary.py`).
 
-The sums are found in the data, not declared: where the levels of a dimension, or the diagnoses, add up to the row of
-the whole, an outsider may know that they do. So a new mart is covered without anybody remembering it.
+The same figure stands in many rows: how many were eligible, beside every definition and estimand. Hidden in one row
+and shown in another it is not hidden. Which figures are the same is found in the data, not declared: where two columns
+agree in every stratum of a dimension, an outsider may know that they count the same.
 """
 
 from __future__ import annotations
@@ -15,8 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from registry_pipeline.release.hashes import added, mixed
+from registry_pipeline.release.quantities import quantities
+from registry_pipeline.release.sums import NOTHING, Sums, connected, sums
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -25,136 +31,91 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
     Ints = NDArray[np.int64]
+    Hashes = NDArray[np.uint64]
 
-_WHOLE, _ALL, _OVERALL = "level", "all", "overall"
-_TOLERANCE = 1e-6
-_NOTHING = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+    Mart = tuple[pl.DataFrame, MartContract]
 
-
-@dataclass(frozen=True)
-class Sums:
-    """Equations between the rows of one quantity: in each, the signed rows add up to nothing.
-
-    Args:
-        equation: Number of the equation, for each term.
-        row: Row of the mart, for each term.
-        sign: 1 for a part, -1 for the whole, for each term.
-        n_equations: How many equations there are.
-    """
-
-    equation: Ints
-    row: Ints
-    sign: Floats
-    n_equations: int
-
-    def holding(self, value: Floats) -> Sums:
-        """Return the equations that the values fulfil."""
-        total = np.bincount(self.equation, self.sign * value[self.row], minlength=self.n_equations)
-        return self.only(np.abs(total) < _TOLERANCE)
-
-    def of(self, rows: Flags) -> Sums:
-        """Return the equations with the terms of some rows alone."""
-        terms = rows[self.row]
-        return Sums(self.equation[terms], self.row[terms], self.sign[terms], self.n_equations)
-
-    def only(self, keep: Flags) -> Sums:
-        """Return some of the equations, numbered anew."""
-        number = np.cumsum(keep) - 1
-        terms = keep[self.equation]
-        return Sums(number[self.equation[terms]], self.row[terms], self.sign[terms], int(keep.sum()))
-
-
-def connected(thing: Ints, equation: Ints, n_things: int, n_equations: int) -> tuple[Ints, Ints]:
-    """Return which part each thing and each equation belongs to, by number; no equation joins two parts.
-
-    Args:
-        thing: The cell or row of each term.
-        equation: The equation of each term.
-        n_things: How many cells or rows there are.
-        n_equations: How many equations there are.
-    """
-    from scipy.sparse import coo_matrix  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - likewise
-
-    size = n_things + n_equations
-    graph = coo_matrix((np.ones(len(thing)), (thing, n_things + equation)), shape=(size, size))
-    label = connected_components(graph, directed=False)[1].astype(np.int64)
-    return label[:n_things], label[n_things:]
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """Something that rows count: a column, or what two columns leave between them."""
-
-    name: str
-    value: Floats
-    """Per row; NaN is taken for nothing."""
-
-
-def quantities(frame: pl.DataFrame, contract: MartContract) -> list[Quantity]:
-    """Return every count of a mart and every complement."""
-    numbers = {name: _number(frame, name) for name in contract.with_role("count")}
-    found = [Quantity(name, value) for name, value in numbers.items()]
-    return [
-        *found,
-        *(Quantity(f"{whole} - {part}", numbers[whole] - numbers[part]) for whole, part in contract.complements),
-    ]
+_STRATUM = ("indication", "dimension", "level")
+_PLACE, _FIGURE, _SUM = 1, 2, 3
+_MOST_KINDS = 1000
+"""More than any mart counts."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Every quantity of a mart at once: quantity by quantity, a cell for each row.
+    """Every figure of some marts, the rows of which lie one mart after the other.
 
-    Cell `q * n_rows + row` is quantity `q` of a row. No sum joins two quantities.
+    Args:
+        n_rows: How many rows there are.
+        row: Of each place in which a figure stands, the row.
+        cell: Of each place, which figure stands there. Figures are numbered in order of their first place.
+        kind: Of each cell, what it counts, as a number: 0 is what most rows of its mart share.
+        sums: The sums that hold between cells.
+        value: Of each cell.
+        at_least: What each cell must possibly be for all an outsider knows; 0 where nothing needs protection.
     """
 
     n_rows: int
+    row: Ints
+    cell: Ints
+    kind: Ints
     sums: Sums
-    """The sums that hold, with cells for rows."""
     value: Floats
     at_least: Floats
-    """What each cell must possibly be for all an outsider knows; 0 where nothing needs protection."""
 
     @property
-    def parts(self) -> Ints:
-        """Return which part of the mart each row belongs to; no sum joins two parts."""
-        return connected(self.sums.row % self.n_rows, self.sums.equation, self.n_rows, self.sums.n_equations)[0]
+    def parts(self) -> tuple[Ints, Ints]:
+        """Return which part each cell and each sum belongs to; no sum joins two parts."""
+        return connected(self.sums.row, self.sums.equation, len(self.value), self.sums.n_equations)
 
     @property
     def is_whole(self) -> Flags:
-        """Return which rows are the whole of a sum."""
-        found = np.zeros(self.n_rows, dtype=bool)
-        found[self.sums.row[self.sums.sign < 0] % self.n_rows] = True
+        """Return which cells are the whole of a sum."""
+        found: Flags = np.zeros(len(self.value), dtype=bool)
+        found[self.sums.row[self.sums.sign < 0]] = True
         return found
 
-    def of_cells(self, rows: Flags) -> Flags:
-        """Return a flag of rows as one of cells."""
-        return np.tile(rows, len(self.value) // max(self.n_rows, 1))
+    def n_shown(self, hidden: Flags) -> Ints:
+        """Return in how many rows each cell is to be seen where some rows are hidden."""
+        return np.bincount(self.cell, ~hidden[self.row], minlength=len(self.value)).astype(np.int64)
 
-    def of_rows(self, cells: Flags) -> Flags:
-        """Return which rows have a cell with the flag."""
+    def unseen(self, hidden: Flags) -> Flags:
+        """Return the cells that stand in hidden rows alone."""
+        found: Flags = self.n_shown(hidden) == 0
+        return found
+
+    def standing_in(self, rows: Flags) -> Flags:
+        """Return the cells that stand in one of some rows."""
+        found: Flags = np.bincount(self.cell, rows[self.row], minlength=len(self.value)) > 0
+        return found
+
+    def rows_of(self, cells: Flags) -> Flags:
+        """Return the rows in which one of some cells stands."""
         found = np.zeros(self.n_rows, dtype=bool)
-        found[np.flatnonzero(cells) % self.n_rows] = True
+        found[self.row[cells[self.cell]]] = True
         return found
 
 
-def table(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> Table:
-    """Return every quantity of a mart with the sums that hold for it.
+def table(marts: Sequence[Mart], small_cell: int) -> Table:
+    """Return every figure of some marts with the sums that hold between them.
 
     Args:
-        frame: The mart as built, one row per grain.
-        contract: Its counts, complements and grain.
+        marts: Each as built, one row per grain, with its contract; rows that are flagged hidden are veiled as well.
         small_cell: The largest count that is hidden.
     """
-    possible, found = sums(frame, contract), quantities(frame, contract)
-    offset, terms = 0, []
-    for number, quantity in enumerate(found):
-        holding = possible.holding(quantity.value)
-        terms.append((holding.equation + offset, holding.row + number * frame.height, holding.sign))
-        offset += holding.n_equations
-    value = np.concatenate([np.zeros(0), *(quantity.value for quantity in found)])
-    equation, cell, sign = (np.concatenate(part) for part in zip(*terms, strict=True)) if terms else _NOTHING
-    return Table(frame.height, Sums(equation, cell, sign, offset), value, protected(value, small_cell))
+    offset, parts = 0, []
+    for number, (frame, contract) in enumerate(marts):
+        parts.append(_places(frame, contract, offset, number * _MOST_KINDS))
+        offset += frame.height
+    names, rows, values, codes = (np.concatenate(column) for column in zip(*(part[:4] for part in parts), strict=True))
+    _, first, inverse = np.unique(names, return_index=True, return_inverse=True)
+    cell, first = np.argsort(np.argsort(first))[inverse.ravel()].astype(np.int64), np.sort(first)
+    value = values[first]
+    found = _all_sums([part[4] for part in parts], cell, [len(part[0]) for part in parts])
+    was_hidden = np.concatenate([np.zeros(0, dtype=bool), *(_flag(frame) for frame, _ in marts)])
+    veiled = np.bincount(cell, ~was_hidden[rows], minlength=len(value)) == 0
+    at_least = np.maximum(protected(value, small_cell), _veiled(value, found, veiled, small_cell))
+    return Table(offset, rows, cell, _kinds(cell, codes)[first], found, value, at_least)
 
 
 def protected(value: Floats, small_cell: int) -> Floats:
@@ -162,65 +123,113 @@ def protected(value: Floats, small_cell: int) -> Floats:
     return np.where((value > 0) & (value <= small_cell), float(small_cell + 1), 0.0)
 
 
-def sums(frame: pl.DataFrame, contract: MartContract) -> Sums:
-    """Return the sums that may hold between the rows of a mart: levels to the whole, diagnoses to all of them.
+def _veiled(value: Floats, equations: Sums, was_hidden: Flags, small_cell: int) -> Floats:
+    """Return what each cell must possibly be in rows hidden for another reason: more, by above the threshold.
 
-    Args:
-        frame: The mart, one row per grain.
-        contract: Says what the grain is.
+    Parts of a whole that is nothing are nothing, and there is no harm in that: it is said of everybody.
+    """
+    wholes = equations.sign < 0
+    of_whole = np.zeros(equations.n_equations)
+    of_whole[equations.equation[wholes]] = value[equations.row[wholes]]
+    is_nothing = np.zeros(len(value), dtype=bool)
+    is_nothing[equations.row[of_whole[equations.equation] == 0]] = True
+    return np.where(was_hidden & ~is_nothing, value + small_cell + 1, 0.0)
+
+
+def _kinds(cell: Ints, code: Ints) -> Ints:
+    """Return of each place the rank of its kind in its mart: first what stands in many rows."""
+    n_places = np.bincount(cell)[cell]
+    of_kind = np.bincount(code, n_places) / np.maximum(np.bincount(code), 1)
+    kinds = np.arange(len(of_kind))
+    ranked = np.lexsort((kinds, -of_kind, kinds // _MOST_KINDS))
+    rank = np.empty(len(kinds), dtype=np.int64)
+    rank[ranked] = kinds % _MOST_KINDS
+    return rank[code]
+
+
+def _places(
+    frame: pl.DataFrame, contract: MartContract, offset: int, code: int
+) -> tuple[Hashes, Ints, Floats, Ints, Sums]:
+    """Return a name, the row, the value and the kind of every figure of a mart, and the sums between these places."""
+    stratum, column, n_columns = _strata(frame, contract)
+    possible = sums(frame, contract)
+    names, rows, values, kinds, terms = [], [], [], [], []
+    n_places, n_sums = 0, 0
+    for number, quantity in enumerate(quantities(frame, contract)):
+        at = np.flatnonzero(~np.isnan(quantity.value))
+        value = quantity.value[at] + 0.0
+        whole_column = added(n_columns, column[at], mixed(_PLACE, stratum[at], value))
+        names.append(mixed(_FIGURE, whole_column[column[at]], stratum[at]))
+        rows.append(at + offset)
+        values.append(value)
+        kinds.append(np.full(len(at), code + number))
+        place = np.full(frame.height, -1)
+        place[at] = np.arange(len(at)) + n_places
+        holding = possible.holding(quantity.value)
+        terms.append((holding.equation + n_sums, place[holding.row], holding.sign))
+        n_places, n_sums = n_places + len(at), n_sums + holding.n_equations
+    if not names:
+        return np.zeros(0, dtype=np.uint64), NOTHING[0], NOTHING[2], NOTHING[0], Sums(*NOTHING, 0)
+    equation, row, sign = (np.concatenate(part) for part in zip(*terms, strict=True))
+    return (
+        np.concatenate(names),
+        np.concatenate(rows),
+        np.concatenate(values),
+        np.concatenate(kinds),
+        Sums(equation, row, sign, n_sums),
+    )
+
+
+def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, int]:
+    """Return of each row its stratum, and the column it is in: all strata of a dimension that agree in all other keys.
+
+    A diagnosis as a level is the stratum of that diagnosis; what has levels and no dimension is of clinics.
     """
     keys = [name for name in contract.grain if name in frame.columns]
-    rows = frame.select(keys).with_row_index("row")
-    found = [part for part in _families(rows, keys) if part.height]
-    if not found:
-        return Sums(*_NOTHING, 0)
-    offset, terms = 0, []
-    for part in found:
-        terms.append(part.with_columns(pl.col("equation") + offset))
-        offset += int(part["equation"].max()) + 1  # type: ignore[arg-type]  # a count
-    joined = pl.concat(terms)
-    columns = (joined[name].to_numpy() for name in ("equation", "row"))
-    equation, row = (column.astype(np.int64) for column in columns)
-    return Sums(equation, row, joined["sign"].to_numpy().astype(np.float64), offset)
+    has_level = "level" in keys
+    default = {"indication": "all", "dimension": "clinic" if has_level else "overall", "level": "all"}
+    named = frame.select(
+        *((pl.col(name) if name in keys else pl.lit(default[name])).cast(pl.String).alias(name) for name in _STRATUM),
+        others=pl.struct(*(set(keys) - set(_STRATUM))).rank("dense") if set(keys) - set(_STRATUM) else pl.lit(0),
+    )
+    is_diagnosis = (pl.col("dimension") == "indication") & (pl.col("indication") == "all")
+    strata = named.with_columns(
+        indication=pl.when(is_diagnosis).then(pl.col("level")).otherwise(pl.col("indication")),
+        dimension=pl.when(is_diagnosis).then(pl.lit("overall")).otherwise(pl.col("dimension")),
+        level=pl.when(is_diagnosis).then(pl.lit("all")).otherwise(pl.col("level")),
+    )
+    columns = strata.select(
+        stratum=pl.concat_str(*_STRATUM, separator="\x1f").hash(),
+        column=pl.struct(
+            "others", "dimension", pl.col("indication") == "all", is_diagnosis=named.select(is_diagnosis).to_series()
+        )
+        .rank("dense")
+        .cast(pl.Int64)
+        - 1,
+    )
+    column = columns["column"].to_numpy()
+    return columns["stratum"].to_numpy(), column, int(column.max()) + 1 if len(column) else 0
 
 
-def _families(rows: pl.DataFrame, keys: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Yield (equation, row, sign) for each way in which rows add up."""
-    if {"dimension", _WHOLE} <= set(keys):
-        within = [name for name in keys if name not in {"dimension", _WHOLE}]
-        is_whole = pl.col("dimension") == _OVERALL
-        yield _family(rows.filter(~is_whole), rows.filter(is_whole), within, [*within, "dimension"])
-    if "indication" in keys:
-        within = [name for name in keys if name != "indication"]
-        is_whole = pl.col("indication") == _ALL
-        yield _family(rows.filter(~is_whole), rows.filter(is_whole), within, within)
-        if {"dimension", _WHOLE} <= set(keys):
-            yield _same_twice(rows, [name for name in keys if name not in {"indication", "dimension", _WHOLE}])
+def _all_sums(found: Sequence[Sums], cell: Ints, n_places: Sequence[int]) -> Sums:
+    """Return the sums of all marts between cells, each once."""
+    starts = np.concatenate(([0], np.cumsum(n_places)))
+    offsets = np.concatenate(([0], np.cumsum([each.n_equations for each in found])))
+    equation = np.concatenate([each.equation + offset for each, offset in zip(found, offsets, strict=False)])
+    row = cell[np.concatenate([each.row + start for each, start in zip(found, starts, strict=False)])]
+    sign = np.concatenate([each.sign for each in found])
+    every = Sums(equation, row, sign, int(offsets[-1]))
+    name = added(every.n_equations, equation, mixed(_SUM, row, sign))
+    # A figure that is its own whole says nothing.
+    total = np.bincount(equation, row * sign, minlength=every.n_equations)
+    n_terms = np.bincount(equation, minlength=every.n_equations)
+    keep = np.zeros(every.n_equations, dtype=bool)
+    keep[np.unique(name, return_index=True)[1]] = True
+    return every.only(keep & ~((n_terms == 2) & (total == 0)))  # noqa: PLR2004 - a part and a whole
 
 
-def _family(parts: pl.DataFrame, wholes: pl.DataFrame, on: Sequence[str], per: Sequence[str]) -> pl.DataFrame:
-    """Return the equations of parts that add up, per group of `per`, to the whole that agrees with them in `on`."""
-    whole = wholes.select(*on, pl.col("row").alias("whole"))
-    joined = parts.join(whole, on=on, how="inner", nulls_equal=True) if on else parts.join(whole, how="cross")
-    numbered = joined.with_columns(equation=pl.struct(*per, "whole").rank("dense").cast(pl.Int64) - 1)
-    return _terms(numbered)
-
-
-def _same_twice(rows: pl.DataFrame, within: Sequence[str]) -> pl.DataFrame:
-    """Return the equations between a diagnosis as a level and the whole of that diagnosis: one count, shown twice."""
-    as_level = rows.filter((pl.col("indication") == _ALL) & (pl.col("dimension") == "indication"))
-    as_whole = rows.filter((pl.col("indication") != _ALL) & (pl.col("dimension") == _OVERALL))
-    whole = as_whole.select(*within, pl.col("indication").alias(_WHOLE), pl.col("row").alias("whole"))
-    joined = as_level.join(whole, on=[*within, _WHOLE], how="inner", nulls_equal=True)
-    return _terms(joined.with_columns(equation=pl.int_range(pl.len(), dtype=pl.Int64)))
-
-
-def _terms(numbered: pl.DataFrame) -> pl.DataFrame:
-    parts = numbered.select("equation", "row", sign=pl.lit(1.0))
-    wholes = numbered.select("equation", pl.col("whole").alias("row")).unique().with_columns(sign=pl.lit(-1.0))
-    return pl.concat([parts, wholes])
-
-
-def _number(frame: pl.DataFrame, name: str) -> Floats:
-    values: Floats = frame.get_column(name).cast(pl.Float64).fill_null(0).fill_nan(0).to_numpy()
-    return values
+def _flag(frame: pl.DataFrame) -> Flags:
+    if "is_suppressed" not in frame.columns:
+        return np.zeros(frame.height, dtype=bool)
+    found: Flags = frame.get_column("is_suppressed").cast(pl.Boolean).fill_null(value=False).to_numpy()
+    return found

@@ -149,15 +149,22 @@ def read_marts(path: Path, settings: Settings) -> dict[str, pl.DataFrame]:
     Raises:
         BuildError: If the file cannot be read.
     """
-    with _database_errors(path):
-        connection = open_database(path, read_only=True, settings=settings)
-        try:
-            return {
-                name: connection.execute(f'select * from marts."{name}"').pl()
-                for name in _relations(connection, path.stem, "marts", "")
-            }
-        finally:
-            connection.close()
+    with _reading(path, settings) as connection:
+        return {
+            name: connection.execute(f'select * from marts."{name}"').pl()
+            for name in _relations(connection, path.stem, "marts", "")
+        }
+
+
+def read_strata(restricted: Path, settings: Settings) -> pl.DataFrame:
+    """Return how many clinics each stratum rests on.
+
+    Raises:
+        BuildError: If the file cannot be read.
+    """
+    with _reading(restricted, settings) as connection:
+        rows: pl.DataFrame = connection.execute("from intermediate.int_stratum_clinics").pl()
+        return rows
 
 
 def read_deliveries(path: Path, settings: Settings) -> pl.DataFrame:
@@ -166,11 +173,17 @@ def read_deliveries(path: Path, settings: Settings) -> pl.DataFrame:
     Raises:
         BuildError: If the file cannot be read.
     """
+    with _reading(path, settings) as connection:
+        rows: pl.DataFrame = connection.execute(f"from {DELIVERIES.address} order by clinic_id, delivery_id").pl()
+        return rows
+
+
+@contextmanager
+def _reading(path: Path, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with _database_errors(path):
         connection = open_database(path, read_only=True, settings=settings)
         try:
-            rows: pl.DataFrame = connection.execute(f"from {DELIVERIES.address} order by clinic_id, delivery_id").pl()
-            return rows
+            yield connection
         finally:
             connection.close()
 

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from registry_pipeline.release.attack import connected, quantities, sums
+from registry_pipeline.release.quantities import quantities
+from registry_pipeline.release.sums import connected, sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from registry_pipeline.release.attack import Sums
     from registry_pipeline.release.mart_contracts import MartContract
+    from registry_pipeline.release.sums import Sums
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]

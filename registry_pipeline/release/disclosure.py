@@ -2,14 +2,25 @@
 
 What belongs here: hiding, and proving that nothing small is left to see or to work out. What does not: which further
 rows must be hidden (`secondary.py`), and knowledge of any one mart: its contract says which columns are counts.
-Rounding, when it comes, goes after suppression: rounding first could turn a small count into one that looks safe.
+Rounding goes after suppression: rounding first could turn a small count into one that looks safe.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
 import polars as pl
 
 from registry_pipeline.errors import GateRefusedError
-from registry_pipeline.release.mart_contracts import SUPPRESSION_FLAGS, MartContract
-from registry_pipeline.release.secondary import also_hidden, n_exposed
+from registry_pipeline.release.mart_contracts import SUPPRESSION_FLAGS, MartColumn, MartContract, Nested
+from registry_pipeline.release.quantities import is_small
+from registry_pipeline.release.secondary import also_hidden, exposed_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from registry_pipeline.release.attack import Flags
 
 SMALL_CELL = "small_cell"
 """Why a row is hidden: a cell in it is small, or one of another row could be worked out with its help.
@@ -29,7 +40,7 @@ def with_flags(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def suppress(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> pl.DataFrame:
-    """Hide every row in which a count or a complement lies between 1 and `small_cell`.
+    """Hide every row in which a count, a complement or what nested rows leave lies between 1 and `small_cell`.
 
     Hidden means: every count and measure is null, `is_suppressed` is true, `suppression_reason` says why. Keys and
     flags stay, so that an analyst sees that the cell exists. A row that the model has hidden for another reason stays
@@ -46,40 +57,84 @@ def suppress(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> pl
     """
     frame = with_flags(frame)
     _require_same_columns(frame, contract)
-    is_small = pl.any_horizontal(pl.lit(value=False), *_small(contract, small_cell))
+    small = pl.Series(is_small(frame, contract, small_cell))
     was_hidden = pl.col("is_suppressed").cast(pl.Boolean).fill_null(value=False)
     hidden = frame.with_columns(
-        is_suppressed=was_hidden | is_small,
+        is_suppressed=was_hidden | small,
         suppression_reason=pl.when(was_hidden)
         .then(pl.col("suppression_reason").cast(pl.String).fill_null("not_stated"))
-        .when(is_small)
+        .when(small)
         .then(pl.lit(SMALL_CELL)),
     )
     return _concealed(hidden, contract)
 
 
-def withhold(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> pl.DataFrame:
-    """Hide the rows with a small cell, and those that would give one away.
+def withhold(
+    frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract], small_cell: int
+) -> dict[str, pl.DataFrame]:
+    """Hide the rows of all marts with a small cell, and those that would give one away.
 
     Like `suppress`, with further rows hidden for the same reason.
 
     Args:
-        frame: The mart as built, one row per grain.
-        contract: Its contract.
+        frames: The marts as built, by name, one row per grain.
+        contracts: Their contracts.
         small_cell: The largest count that is hidden; zero is allowed.
 
     Raises:
         GateRefusedError: If the columns are not the contract's, or no choice of rows protects every small cell.
     """
-    built = with_flags(frame).sort(contract.grain, nulls_last=True, maintain_order=True)
-    shown = suppress(built, contract, small_cell)
-    hidden = shown.get_column("is_suppressed").to_numpy()
-    further = pl.Series(also_hidden(built, contract, hidden, small_cell)) & ~shown.get_column("is_suppressed")
+    marts = _in_order(frames, contracts)
+    shown = [suppress(frame, contract, small_cell) for frame, contract in marts]
+    hidden = also_hidden(marts, _hidden_rows(shown), small_cell)
+    edges = np.cumsum([frame.height for frame in shown])
+    return {
+        contract.name: _also(frame, contract, flags)
+        for frame, (_, contract), flags in zip(shown, marts, np.split(hidden, edges[:-1]), strict=True)
+    }
+
+
+def _also(shown: pl.DataFrame, contract: MartContract, hidden: Flags) -> pl.DataFrame:
+    """Hide further rows of a mart."""
+    further = pl.Series(hidden) & ~shown.get_column("is_suppressed")
     flagged = shown.with_columns(
         is_suppressed=pl.col("is_suppressed") | further,
         suppression_reason=pl.when(further).then(pl.lit(SMALL_CELL)).otherwise(pl.col("suppression_reason")),
     )
     return _concealed(flagged, contract)
+
+
+def _in_order(
+    frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract]
+) -> list[tuple[pl.DataFrame, MartContract]]:
+    """Return marts in the order of their names, rows in the order of their grain."""
+    return [
+        (with_flags(frames[name]).sort(contracts[name].grain, nulls_last=True, maintain_order=True), contracts[name])
+        for name in sorted(frames)
+    ]
+
+
+def _hidden_rows(frames: Iterable[pl.DataFrame]) -> Flags:
+    flags = [frame.get_column("is_suppressed").cast(pl.Boolean).fill_null(value=False).to_numpy() for frame in frames]
+    return np.concatenate([np.zeros(0, dtype=bool), *flags])
+
+
+def rounded(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
+    """Round what the contract wants rounded: counts down, measures to the nearest.
+
+    Args:
+        frame: The mart with its small cells hidden.
+        contract: Its contract.
+    """
+    return frame.with_columns(_rounded(column) for column in contract.columns if column.rounding)
+
+
+def _rounded(column: MartColumn) -> pl.Expr:
+    step = column.rounding or 1.0
+    if column.role == "count":
+        return ((pl.col(column.name) / step).floor() * step).cast(pl.Int64)
+    # Times the inverse, for 0.001 is no binary fraction and 1000 is.
+    return (pl.col(column.name) / step).round() / (1 / step)
 
 
 def _concealed(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
@@ -104,12 +159,23 @@ def assert_nothing_small(frame: pl.DataFrame, contract: MartContract, small_cell
     _require_same_columns(frame, contract)
     is_hidden = pl.col("is_suppressed").cast(pl.Boolean).fill_null(value=False)
     shown, hidden = frame.filter(~is_hidden), frame.filter(is_hidden)
+    # What a figure that was rounded down may have lost.
+    lost = {column.name: (column.rounding or 1.0) - 1 for column in contract.columns}
     faults: dict[str, int] = {
-        f"count {name}": _n_unsafe_counts(shown, name, small_cell) for name in contract.with_role("count")
+        f"count {name}": _n_unsafe_counts(shown.get_column(name), small_cell, lost[name])
+        for name in contract.with_role("count")
     }
     faults |= {
-        f"complement {whole} - {part}": _n_unsafe_differences(shown, whole, part, small_cell)
+        f"complement {whole} - {part}": _n_unsafe_differences(
+            shown.get_column(whole), shown.get_column(part), small_cell, max(lost[whole], lost[part])
+        )
         for whole, part in contract.complements
+    }
+    faults |= {
+        f"{nested.count} of {nested.firm} - {nested.yielding}": _n_unsafe_nested(
+            shown, contract, nested, small_cell, lost[nested.count]
+        )
+        for nested in contract.nested
     }
     faults |= {
         f"hidden {name}": hidden.get_column(name).drop_nulls().len() for name in contract.with_role("count", "measure")
@@ -123,53 +189,61 @@ def assert_nothing_small(frame: pl.DataFrame, contract: MartContract, small_cell
         )
 
 
-def assert_nothing_exposed(built: pl.DataFrame, shown: pl.DataFrame, contract: MartContract, small_cell: int) -> None:
-    """Prove that an outsider who solves every sum of a mart cannot tell that a hidden cell is small.
+def assert_nothing_exposed(
+    built: Mapping[str, pl.DataFrame],
+    shown: Mapping[str, pl.DataFrame],
+    contracts: Mapping[str, MartContract],
+    small_cell: int,
+) -> None:
+    """Prove that an outsider who solves every sum of all marts cannot tell that a hidden cell is small.
 
     Args:
-        built: The mart as built, with every number.
-        shown: The mart as released.
-        contract: Its contract.
+        built: The marts as built, by name, with every number.
+        shown: The marts as released.
+        contracts: Their contracts.
         small_cell: The largest count that is hidden.
 
     Raises:
-        GateRefusedError: Naming the mart and how many cells; never a value.
+        GateRefusedError: Naming the marts and how many rows; never a value.
     """
-    built, shown = (frame.sort(contract.grain, nulls_last=True, maintain_order=True) for frame in (built, shown))
-    if not built.select(contract.grain).equals(shown.select(contract.grain)):
+    true, released = _in_order(built, contracts), _in_order(shown, contracts)
+    for (frame, contract), (other, _) in zip(true, released, strict=True):
+        if not frame.select(contract.grain).equals(other.select(contract.grain)):
+            raise GateRefusedError(
+                f"marts.{contract.name} does not have the same rows in both databases.",
+                remedy="Nothing was published. Report this: it is a fault of the pipeline.",
+            )
+    found = exposed_rows(true, _hidden_rows(frame for frame, _ in released), small_cell)
+    if found.any():
+        edges = np.cumsum([frame.height for frame, _ in true])
+        each = zip(true, np.split(found, edges[:-1]), strict=True)
+        names = [f"{contract.name} ({int(rows.sum())} rows)" for (_, contract), rows in each if rows.any()]
         raise GateRefusedError(
-            f"marts.{contract.name} does not have the same rows in both databases.",
-            remedy="Nothing was published. Report this: it is a fault of the pipeline.",
-        )
-    hidden = shown.get_column("is_suppressed").fill_null(value=False).to_numpy()
-    if found := n_exposed(built, contract, hidden, small_cell):
-        raise GateRefusedError(
-            f"What marts.{contract.name} shows gives away small cells that it hides: {found}.",
+            f"What the marts show give away small cells that they hide: {', '.join(names)}.",
             remedy="Nothing was published. Report this: it is a fault of the disclosure control.",
         )
 
 
-def _small(contract: MartContract, small_cell: int) -> list[pl.Expr]:
-    counts = [_number(name) for name in contract.with_role("count")]
-    differences = [_number(whole) - _number(part) for whole, part in contract.complements]
-    # Person-time may be fractional: 0.4 patient-months are somebody's, so the bound below is "above zero".
-    return [((cell > 0) & (cell <= small_cell)).fill_null(value=False) for cell in (*counts, *differences)]
-
-
-def _n_unsafe_counts(shown: pl.DataFrame, name: str, small_cell: int) -> int:
-    count = shown.get_column(name).drop_nulls().cast(pl.Float64)
-    is_safe = (count == 0) | ((count > small_cell) & count.is_finite())
+def _n_unsafe_counts(shown: pl.Series, small_cell: int, lost: float) -> int:
+    count = shown.drop_nulls().cast(pl.Float64)
+    is_safe = (count == 0) | ((count > 0) & (count + lost > small_cell) & count.is_finite())
     return is_safe.len() - int(is_safe.sum())
 
 
-def _n_unsafe_differences(shown: pl.DataFrame, whole: str, part: str, small_cell: int) -> int:
-    rest = (shown.get_column(whole).cast(pl.Float64) - shown.get_column(part).cast(pl.Float64)).drop_nulls()
-    is_safe = ((rest <= 0) | (rest > small_cell)) & rest.is_not_nan()
+def _n_unsafe_differences(whole: pl.Series, part: pl.Series, small_cell: int, lost: float) -> int:
+    rest = (whole.cast(pl.Float64) - part.cast(pl.Float64)).drop_nulls()
+    is_safe = ((rest <= lost) | (rest > small_cell)) & rest.is_not_nan()
     return is_safe.len() - int(is_safe.sum())
 
 
-def _number(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Float64)
+def _n_unsafe_nested(shown: pl.DataFrame, contract: MartContract, nested: Nested, small_cell: int, lost: float) -> int:
+    """Count the nested rows that are too near each other; of a repeated row the other is not of its time."""
+    keys = [name for name in contract.grain if name != nested.key]
+    fresh = shown.filter(pl.col("suppression_reason").is_null()).select(*keys, nested.key, nested.count)
+    firm, yielding = (fresh.filter(pl.col(nested.key) == value) for value in (nested.firm, nested.yielding))
+    pairs = firm.join(yielding, on=keys, nulls_equal=True, suffix="_yielding")
+    between = (pairs[nested.count].cast(pl.Float64) - pairs[f"{nested.count}_yielding"].cast(pl.Float64)).abs()
+    return _n_unsafe_counts(between, small_cell, lost)
 
 
 def _require_same_columns(frame: pl.DataFrame, contract: MartContract) -> None:

@@ -30,64 +30,65 @@ _WHOLE_COST = 100.0
 _SOLVERS_ZERO = 1e-7
 
 
-def around(mart: Table, open_cells: Flags) -> Table:
-    """Return the mart with the sums alone that touch, directly or through others, the row of an open cell."""
-    label = mart.parts
-    wanted = np.zeros(int(label.max()) + 1, dtype=bool)
-    wanted[label[np.flatnonzero(open_cells) % mart.n_rows]] = True
-    touched = np.zeros(mart.sums.n_equations, dtype=bool)
-    touched[mart.sums.equation[wanted[label[mart.sums.row % mart.n_rows]]]] = True
-    return replace(mart, sums=mart.sums.only(touched))
+def around(every: Table, open_cells: Flags) -> Table:
+    """Return the table with the sums alone that touch, directly or through others, an open cell."""
+    of_cell, of_sum = every.parts
+    wanted = np.zeros(int(max(of_cell.max(initial=-1), of_sum.max(initial=-1))) + 1, dtype=bool)
+    wanted[of_cell[open_cells]] = True
+    return replace(every, sums=every.sums.only(wanted[of_sum]))
 
 
-def exchanged(mart: Table, hidden: Flags, open_cells: Flags) -> Flags:
-    """Hide what the cheapest exchanges change, for one open cell of each part of the mart that sums hold together.
+def exchanged(every: Table, hidden: Flags, open_cells: Flags) -> Flags:
+    """Hide what the cheapest exchanges change, for one open cell of each part that sums hold together.
+
+    What one kind of figure hides is hidden in all, so one kind is taken at a time.
 
     Args:
-        mart: The mart's cells and sums.
+        every: The cells and sums.
         hidden: The rows that are hidden already; changing them costs nothing.
         open_cells: The cells that need an exchange.
     """
-    hidden, label = hidden.copy(), mart.parts
+    label, _ = every.parts
     cells = np.flatnonzero(open_cells)
-    targets = cells[np.unique(label[cells % mart.n_rows], return_index=True)[1]]
-    cost = _cost(mart, hidden)
-    for chunk in _chunks(targets, label, mart.n_rows):
-        hidden[_changed(mart, chunk, label, cost) % mart.n_rows] = True
-    return hidden
+    cells = cells[every.kind[cells] == every.kind[cells].min()]
+    targets = cells[np.unique(label[cells], return_index=True)[1]]
+    cost = _cost(every, hidden)
+    changed = np.zeros(len(every.value), dtype=bool)
+    for chunk in _chunks(targets, label):
+        changed[_changed(every, chunk, label, cost)] = True
+    return hidden | every.rows_of(changed)
 
 
-def _cost(mart: Table, hidden: Flags) -> Floats:
-    """Return what it costs to change each cell by one: nothing where it is hidden, much where it is a margin."""
-    largest = mart.value.reshape(-1, mart.n_rows).max(axis=0)
-    per_row = np.where(mart.is_whole, _WHOLE_COST, 1.0) + largest / (1.0 + largest.max())
-    return np.tile(np.where(hidden, 0.0, per_row), len(mart.value) // mart.n_rows)
+def _cost(every: Table, hidden: Flags) -> Floats:
+    """Return what it costs to change each cell by one: the rows that it hides, and much where it is a margin."""
+    size = every.value / (1.0 + every.value.max(initial=0.0))
+    found: Floats = every.n_shown(hidden) * (np.where(every.is_whole, _WHOLE_COST, 1.0) + size)
+    return found
 
 
-def _chunks(targets: Ints, label: Ints, n_rows: int) -> Iterator[Ints]:
+def _chunks(targets: Ints, label: Ints) -> Iterator[Ints]:
     """Yield the targets, as many as a program should have."""
-    size = np.bincount(label)[label[targets % n_rows]]
+    size = np.bincount(label)[label[targets]]
     number = (np.cumsum(size) - size) // _MOST_CELLS
     yield from np.split(targets, np.flatnonzero(np.diff(number)) + 1)
 
 
-def _changed(mart: Table, targets: Ints, label: Ints, cost: Floats) -> Ints:
+def _changed(every: Table, targets: Ints, label: Ints, cost: Floats) -> Ints:
     """Return the cells that the cheapest exchanges for the targets change."""
     from scipy.optimize import linprog  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
     from scipy.sparse import csc_matrix, hstack  # noqa: PLC0415 - likewise
 
-    quantity = np.full(int(label.max()) + 1, -1)
-    quantity[label[targets % mart.n_rows]] = targets // mart.n_rows
-    rows = np.flatnonzero(quantity[label] >= 0)
-    cells = quantity[label[rows]] * mart.n_rows + rows
-    place = np.full(len(mart.value), -1)
+    is_wanted = np.zeros(int(label.max()) + 1, dtype=bool)
+    is_wanted[label[targets]] = True
+    cells = np.flatnonzero(is_wanted[label])
+    place = np.full(len(every.value), -1)
     place[cells] = np.arange(len(cells))
-    sums = mart.sums.of(place >= 0)
+    sums = every.sums.of(place >= 0)
     used, equation = np.unique(sums.equation, return_inverse=True)
     matrix = csc_matrix((sums.sign, (equation, place[sums.row])), shape=(len(used), len(cells)))
-    more, fewer = np.full(len(cells), np.inf), np.maximum(mart.value[cells], 0.0)
+    more, fewer = np.full(len(cells), np.inf), np.maximum(every.value[cells], 0.0)
     least, at = np.zeros(len(cells)), place[targets]
-    least[at] = more[at] = mart.at_least[targets] - mart.value[targets]
+    least[at] = more[at] = every.at_least[targets] - every.value[targets]
     fewer[at] = 0.0
     result = linprog(
         np.tile(cost[cells], 2),

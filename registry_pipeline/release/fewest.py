@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from registry_pipeline.release.sums import connected
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from scipy.optimize import LinearConstraint
     from scipy.sparse import csr_matrix
 
-    from registry_pipeline.release.attack import Flags, Floats, Table
+    from registry_pipeline.release.attack import Flags, Table
 
     Ints = NDArray[np.int64]
 
@@ -30,90 +32,106 @@ _MOST_NODES = 500
 _SOLVERS_ZERO = 1e-9
 
 
-def fewest(mart: Table, hidden: Flags, open_cells: Flags) -> Flags:
+def fewest(every: Table, hidden: Flags, open_cells: Flags) -> Flags:
     """Return the hidden rows with the fewest and smallest that protect the open cells, margins left as they are.
 
-    Parts of the mart that are too large for it, or that cannot be protected without a margin, stay as they are.
+    Parts that are too large for it, or that cannot be protected without a margin, stay as they are.
 
     Args:
-        mart: The mart's cells and sums.
+        every: The cells and sums.
         hidden: The rows that are hidden already.
         open_cells: The cells that an outsider can tell to be small.
     """
     found = hidden.copy()
-    for rows in _parts(mart, mart.of_rows(open_cells), hidden | ~mart.is_whole):
-        targets = np.flatnonzero(open_cells)
-        targets = targets[np.isin(targets % mart.n_rows, rows)]
+    if not open_cells.any():
+        return found
+    free = hidden | ~every.rows_of(every.is_whole)
+    usable = ~every.standing_in(~free)
+    label, _ = replace(every, sums=every.sums.of(usable)).parts
+    for rows, cells in _parts(every, usable, open_cells):
+        targets = cells[open_cells[cells]]
         if int((~hidden[rows]).sum()) <= _MOST_SHOWN and len(targets) <= _MOST_TARGETS:
-            found[_chosen(mart, rows, hidden[rows], targets)] = True
+            others = [cells[label[cells] == label[target]] for target in targets]
+            found[_chosen(every, rows, hidden[rows], targets, others)] = True
     return found
 
 
-def _parts(mart: Table, open_rows: Flags, free: Flags) -> Iterator[Ints]:
-    """Yield the free rows that sums connect with each other, where one of them is open."""
-    label = replace(mart, sums=mart.sums.of(mart.of_cells(free))).parts
-    for part in np.unique(label[open_rows]):
-        yield np.flatnonzero((label == part) & free)
+def _parts(every: Table, usable: Flags, open_cells: Flags) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the rows and cells that hang together by sums, or by standing in one row, where a cell is open."""
+    sums = every.sums.of(usable)
+    joins = usable[every.cell] & (every.value[every.cell] > 0)
+    of_cell, of_equation = connected(
+        np.concatenate((sums.row, every.cell[joins])),
+        np.concatenate((sums.equation, every.row[joins] + sums.n_equations)),
+        len(every.value),
+        sums.n_equations + every.n_rows,
+    )
+    of_row = of_equation[sums.n_equations :]
+    for part in np.unique(of_cell[open_cells & usable]):
+        yield np.flatnonzero(of_row == part), np.flatnonzero((of_cell == part) & usable)
 
 
-def _chosen(mart: Table, rows: Ints, is_hidden: Flags, targets: Ints) -> Ints:
-    """Return the shown rows to hide such that, for each target, some other registry has it large."""
+def _chosen(every: Table, rows: Ints, is_hidden: Flags, targets: Ints, others: Sequence[Ints]) -> Ints:
+    """Return the shown rows to hide such that, for each target, some other registry has it large.
+
+    `others` are, for each target, the cells that sums connect with it.
+    """
     from scipy.optimize import Bounds, milp  # noqa: PLC0415 - scipy costs start-up time that only a release may spend
 
-    size = len(rows)
-    value = np.stack([mart.value[target // mart.n_rows * mart.n_rows + rows] for target in targets])
-    most = float(np.abs(value).sum() + mart.at_least[targets].sum())
-    lower = np.minimum(value, 0.0)
-    lower[np.arange(len(targets)), np.searchsorted(rows, targets % mart.n_rows)] = mart.at_least[targets]
-    largest = mart.value.reshape(-1, mart.n_rows)[:, rows].max(axis=0)
-    # Unknowns: for each target another registry, row by row; then whether the row is hidden.
+    value = [every.value[cells] for cells in others]
+    most = float(sum(np.abs(each).sum() for each in value) + every.at_least[targets].sum())
+    lower = [np.minimum(each, 0.0) for each in value]
+    for cells, low, target in zip(others, lower, targets, strict=True):
+        low[np.searchsorted(cells, target)] = every.at_least[target]
+    largest = np.zeros(every.n_rows)
+    np.maximum.at(largest, every.row, every.value[every.cell])
+    size, n_rows = sum(map(len, others)), len(rows)
+    # Unknowns: for each target another registry, cell by cell; then whether the row is hidden.
     result = milp(
-        np.concatenate((np.zeros(value.size), 1.0 + largest / (1.0 + largest.sum()))),
-        constraints=_constraint(mart, rows, targets, value, most),
+        np.concatenate((np.zeros(size), 1.0 + largest[rows] / (1.0 + largest[rows].sum()))),
+        constraints=[_constraint(every, rows, number, others, most) for number in range(len(targets))],
         bounds=Bounds(
-            np.concatenate((lower.ravel(), is_hidden.astype(float))),
-            np.repeat([most, 1.0], [value.size, size]),
+            np.concatenate((*lower, is_hidden.astype(float))),
+            np.repeat([most, 1.0], [size, n_rows]),
         ),
-        integrality=np.repeat([0, 1], [value.size, size]),
+        integrality=np.repeat([0, 1], [size, n_rows]),
         options={"node_limit": _MOST_NODES},
     )
     if result.x is None:
         return rows[:0]
-    is_chosen: Flags = ~is_hidden & (result.x[value.size :] > _SOLVERS_ZERO)
+    is_chosen: Flags = ~is_hidden & (result.x[size:] > _SOLVERS_ZERO)
     return rows[is_chosen]
 
 
-def _constraint(mart: Table, rows: Ints, targets: Ints, value: Floats, most: float) -> LinearConstraint:
-    """Return that every sum holds in each other registry, and that shown rows are in it what they are."""
+def _constraint(every: Table, rows: Ints, number: int, others: Sequence[Ints], most: float) -> LinearConstraint:
+    """Return that every sum holds in the other registry of a target, and that what is shown is in it what it is."""
     from scipy.optimize import LinearConstraint as Linear  # noqa: PLC0415 - as above
-    from scipy.sparse import block_array, identity  # noqa: PLC0415 - likewise
+    from scipy.sparse import csr_matrix, hstack, vstack  # noqa: PLC0415 - likewise
 
-    size, n_targets = len(rows), len(targets)
-    one, reach = identity(size), identity(size) * most
-    blocks, low, high = [], [], []
-    for number, target in enumerate(targets):
-        matrix = _matrix(mart, target // mart.n_rows * mart.n_rows + rows)
-        right = matrix @ value[number]
-        blocks += [
-            [*_at(n_targets, number, matrix), None],
-            [*_at(n_targets, number, one), -reach],
-            [*_at(n_targets, number, one), reach],
-        ]
-        low += [right, np.full(size, -np.inf), value[number]]
-        high += [right, value[number], np.full(size, np.inf)]
-    return Linear(block_array(blocks).tocsr(), np.concatenate(low), np.concatenate(high))
-
-
-def _at(n_places: int, number: int, block: object) -> list[object]:
-    return [block if place == number else None for place in range(n_places)]
+    cells, n_before = others[number], sum(map(len, others[:number]))
+    size, n_after = len(cells), sum(map(len, others[number + 1 :]))
+    matrix = _matrix(every, cells)
+    places = np.flatnonzero(np.isin(every.cell, cells))
+    at_cell, at_row = np.searchsorted(cells, every.cell[places]), np.searchsorted(rows, every.row[places])
+    line, one = np.arange(len(places)), np.ones(len(places))
+    pick = csr_matrix((one, (line, at_cell)), shape=(len(places), size))
+    reach = csr_matrix((one * most, (line, at_row)), shape=(len(places), len(rows)))
+    own = vstack((matrix, pick, pick))
+    hides = vstack((csr_matrix((matrix.shape[0], len(rows))), -reach, reach))
+    blocks = [csr_matrix((own.shape[0], n_before)), own, csr_matrix((own.shape[0], n_after)), hides]
+    right, value = matrix @ every.value[cells], every.value[every.cell[places]]
+    endless = np.full(len(places), np.inf)
+    return Linear(
+        hstack(blocks).tocsr(), np.concatenate((right, -endless, value)), np.concatenate((right, value, endless))
+    )
 
 
-def _matrix(mart: Table, cells: Ints) -> csr_matrix:
+def _matrix(every: Table, cells: Ints) -> csr_matrix:
     """Return the sums of the cells, which lie in order: what the others add stays as it is."""
     from scipy.sparse import csr_matrix as sparse  # noqa: PLC0415 - as above
 
-    wanted = np.zeros(len(mart.value), dtype=bool)
+    wanted = np.zeros(len(every.value), dtype=bool)
     wanted[cells] = True
-    sums = mart.sums.of(wanted)
+    sums = every.sums.of(wanted)
     used, equation = np.unique(sums.equation, return_inverse=True)
     return sparse((sums.sign, (equation, np.searchsorted(cells, sums.row))), shape=(len(used), len(cells)))

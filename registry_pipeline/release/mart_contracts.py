@@ -37,6 +37,7 @@ MartCheck = Range | OneOf | Pattern | MaxLength | Compare | Expression
 SUPPRESSION_FLAGS = ("is_suppressed", "suppression_reason")
 """Every mart carries them; disclosure control writes them."""
 
+_CUSTOM: Location = ("schema", 0, "customProperties")
 _NUMERIC = re.compile(r"TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d+,\s*\d+\)")
 _OTHER = re.compile(r"VARCHAR|BOOLEAN|DATE|TIMESTAMP")
 
@@ -50,6 +51,8 @@ class MartColumn:
     description: str
     role: Role
     is_required: bool = False
+    rounding: float | None = None
+    """What the public figure is a multiple of: a count is rounded down to it, a measure to the nearest."""
 
     @property
     def is_numeric(self) -> bool:
@@ -71,6 +74,18 @@ class MartRule:
 
 
 @dataclass(frozen=True)
+class Nested:
+    """Two rows that differ in one key, where the patients of the one are among those of the other."""
+
+    key: str
+    firm: str
+    """The key's value in the row that stays when the difference of the two is small."""
+    yielding: str
+    """Its value in the row that is hidden then."""
+    count: str
+
+
+@dataclass(frozen=True)
 class MartContract:
     """What analysts may rely on in one mart, and what of it may be shown."""
 
@@ -81,6 +96,8 @@ class MartContract:
     grain: tuple[str, ...]
     complements: tuple[tuple[str, str], ...]
     """(whole, part): the difference of the two is a cell too."""
+    nested: tuple[Nested, ...]
+    """So is the difference of two rows of which one's patients are among the other's."""
     rules: tuple[MartRule, ...]
     file: Path
 
@@ -147,18 +164,25 @@ class _Reader:
             description=_text(self.schema["description"]),
             columns=columns,
             grain=tuple(custom["grain"]),
-            complements=tuple((str(whole), str(part)) for whole, part in self.pairs(custom)),
+            complements=tuple((str(whole), str(part)) for whole, part in self.pairs(custom.get("complements"))),
+            nested=tuple(self.nested(custom)),
             rules=tuple(self.rules()),
             file=self.yaml.file,
         )
         self.check_names(contract)
         return contract
 
-    def pairs(self, custom: dict[str, Any]) -> list[list[str]]:
-        pairs = custom.get("complements") or []
+    def pairs(self, pairs: Any) -> list[list[str]]:
+        pairs = pairs or []
         if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004 - a pair is two
-            raise self.fail("`complements` must be a list of [whole, part] pairs.", ("schema", 0, "customProperties"))
+            raise self.fail("Complements and nested rows must be lists of pairs.", _CUSTOM)
         return cast("list[list[str]]", pairs)
+
+    def nested(self, custom: dict[str, Any]) -> Iterator[Nested]:
+        for group in custom.get("nested") or []:
+            for firm, yielding in self.pairs(group["pairs"]):
+                for count in group["counts"]:
+                    yield Nested(str(group["key"]), str(firm), str(yielding), str(count))
 
     def column(self, index: int, prop: dict[str, Any]) -> MartColumn:
         here: Location = ("schema", 0, "properties", index)
@@ -166,7 +190,8 @@ class _Reader:
         is_numeric = _NUMERIC.fullmatch(physical_type) is not None
         if not is_numeric and not _OTHER.fullmatch(physical_type):
             raise self.fail(f"`{physical_type}` is not a type a mart may have.", (*here, "physicalType"))
-        role = _custom(prop).get("disclosure")
+        custom = _custom(prop)
+        role = custom.get("disclosure")
         if role not in get_args(Role):
             kind = "numeric column" if is_numeric else "column"
             raise self.fail(
@@ -186,6 +211,7 @@ class _Reader:
             description=_text(prop["description"]),
             role=cast("Role", role),
             is_required=bool(prop.get("required", False)),
+            rounding=float(custom["rounding"]) if "rounding" in custom else None,
         )
 
     def rules(self) -> Iterator[MartRule]:
@@ -222,13 +248,17 @@ class _Reader:
         if not contract.grain or set(contract.grain) != set(contract.with_role("key")):
             raise self.fail(
                 "The grain and the columns with the role key differ.",
-                ("schema", 0, "customProperties"),
+                _CUSTOM,
                 "List the same columns in both.",
             )
-        counts = set(contract.with_role("count"))
-        for column in (column for pair in contract.complements for column in pair):
+        counts = contract.with_role("count")
+        nested = [one.count for one in contract.nested]
+        for column in (*(column for pair in contract.complements for column in pair), *nested):
             if column not in counts:
-                raise self.fail(f"`{column}` in complements is not a count.", ("schema", 0, "customProperties"))
+                raise self.fail(f"`{column}` in complements or nested is not a count.", _CUSTOM)
+        for one in contract.nested:
+            if one.key not in contract.grain:
+                raise self.fail(f"`{one.key}` in nested is not a key.", _CUSTOM)
         self.check_rules(contract)
 
     def check_rules(self, contract: MartContract) -> None:

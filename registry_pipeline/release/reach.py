@@ -14,21 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from registry_pipeline.release.attack import connected
 from registry_pipeline.release.cover import Programs, reachable
+from registry_pipeline.release.hashes import mixed
+from registry_pipeline.release.sums import connected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from registry_pipeline.release.attack import Flags, Floats, Sums
+    from registry_pipeline.release.sums import Flags, Floats, Sums
 
     Ints = NDArray[np.int64]
-    Hashes = NDArray[np.uint64]
 
 _TOLERANCE = 1e-6
 _DIGITS = 6
-_SEED = np.uint64(0x9E3779B97F4A7C15)
-_STEPS = ((np.uint64(0xBF58476D1CE4E5B9), np.uint64(31)), (np.uint64(0x94D049BB133111EB), np.uint64(29)))
 
 
 def exposed(equations: Sums, value: Floats, hidden: Flags, at_least: Floats) -> Flags:
@@ -125,10 +123,10 @@ def _alike(programs: Programs) -> Ints:
     term_part = programs.part[programs.unknown]
     marks = np.zeros((int(programs.part.max()) + 1, 2), dtype=np.uint64)
     for side in range(2):
-        seed = np.int64(side + 1)
-        terms = _mixed(seed, equation[programs.equation], unknown[programs.unknown], programs.sign)
-        rights = _mixed(seed + 2, equation, np.round(programs.right, _DIGITS))
-        cells = _mixed(seed + 4, unknown, programs.at_least, np.minimum(programs.value, 0.0))
+        seed = side + 1
+        terms = mixed(seed, equation[programs.equation], unknown[programs.unknown], programs.sign)
+        rights = mixed(seed + 2, equation, np.round(programs.right, _DIGITS))
+        cells = mixed(seed + 4, unknown, programs.at_least, np.minimum(programs.value, 0.0))
         for part, mark in ((term_part, terms), (programs.part_of_sum, rights), (programs.part, cells)):
             np.add.at(marks[:, side], part, mark)
     first, inverse = np.unique(marks, axis=0, return_index=True, return_inverse=True)[1:]
@@ -152,13 +150,3 @@ def _number_within(part: Ints) -> Ints:
     starts = np.searchsorted(part, np.arange(int(part[-1]) + 1))
     found: Ints = np.arange(len(part)) - starts[part]
     return found
-
-
-def _mixed(seed: np.int64, *columns: NDArray[np.generic]) -> Hashes:
-    """Return a number for each row of the columns that rows with other contents hardly ever share."""
-    found = np.full(len(columns[0]), np.uint64(seed), dtype=np.uint64)
-    for column in columns:
-        found = found * _SEED + np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
-        for factor, shift in _STEPS:
-            found = (found ^ (found >> shift)) * factor
-    return found ^ (found >> np.uint64(32))

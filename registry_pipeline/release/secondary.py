@@ -5,7 +5,8 @@ be worked out (`reach.py`), which is done anew on the finished release.
 
 In a small mart the fewest rows are chosen, and of these the smallest (`fewest.py`). In a large one that would take
 for ever, so there rows are hidden sum by sum until no sum caps a cell, and then one exchange of people at a time
-(`exchange.py`). Hiding more never gives away what was safe, so what is chosen for one cell stays for all.
+(`exchange.py`). A figure is hidden with all rows that it stands in. Hiding more never gives away what was safe, so what
+is chosen for one cell stays for all.
 """
 
 from __future__ import annotations
@@ -21,26 +22,25 @@ from registry_pipeline.release.fewest import fewest
 from registry_pipeline.release.reach import exposed
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from registry_pipeline.release.attack import Flags, Floats
-    from registry_pipeline.release.mart_contracts import MartContract
+    from registry_pipeline.release.attack import Flags, Floats, Mart
 
     Ints = NDArray[np.int64]
 
 MOST_ROWS_FOR_THE_FEWEST = 150
 """Marts with more rows than this are not searched for the fewest rows."""
-_MOST_ROUNDS = 200
+_MOST_ROUNDS = 500
 
 
-def also_hidden(frame: pl.DataFrame, contract: MartContract, hidden: Flags, small_cell: int) -> Flags:
+def also_hidden(marts: Sequence[Mart], hidden: Flags, small_cell: int) -> Flags:
     """Return the hidden rows and those that must be hidden with them.
 
     Args:
-        frame: The mart as built.
-        contract: Its counts, complements and grain.
-        hidden: The rows that are hidden because a cell in them is small.
+        marts: Every mart as built, with its contract.
+        hidden: Of their rows, one mart after the other, those hidden because of what is in them.
         small_cell: The largest count that is hidden.
 
     Raises:
@@ -48,74 +48,79 @@ def also_hidden(frame: pl.DataFrame, contract: MartContract, hidden: Flags, smal
     """
     if not hidden.any() or hidden.all():
         return hidden
-    mart = table(frame, contract, small_cell)
-    if frame.height <= MOST_ROWS_FOR_THE_FEWEST:
-        hidden = fewest(mart, hidden, still_exposed(mart, hidden, mart.at_least))
-    hidden = filled(mart, hidden)
-    open_cells = still_exposed(mart, hidden, mart.at_least)
-    if open_cells.any():
-        mart = around(mart, open_cells)
+    every = table(marts, small_cell)
+    of_small_marts = ~every.standing_in(~_are_in_small_marts(marts))
+    hidden = fewest(every, hidden, still_exposed(every, hidden, np.where(of_small_marts, every.at_least, 0.0)))
+    hidden = filled(every, hidden)
+    open_cells = still_exposed(every, hidden, every.at_least)
+    every = around(every, open_cells)
     for _ in range(_MOST_ROUNDS):
         if not open_cells.any():
             return hidden
-        hidden = exchanged(mart, hidden, open_cells)
-        open_cells = still_exposed(mart, hidden, np.where(open_cells, mart.at_least, 0.0))
+        hidden = exchanged(every, hidden, open_cells)
+        open_cells = still_exposed(every, hidden, np.where(open_cells, every.at_least, 0.0))
     raise GateRefusedError(
-        f"The hidden cells of marts.{contract.name} cannot be protected.",
-        remedy="Nothing was published. Publish fewer breakdowns of this mart.",
+        "The hidden cells of the marts cannot be protected.",
+        remedy="Nothing was published. Publish fewer breakdowns.",
     )
 
 
-def n_exposed(frame: pl.DataFrame, contract: MartContract, hidden: Flags, small_cell: int) -> int:
-    """Return how many small cells an outsider can tell to be small when `hidden` is all that he does not see.
+def exposed_rows(marts: Sequence[Mart], hidden: Flags, small_cell: int) -> Flags:
+    """Return the rows with a cell that an outsider sees, or can tell, to be small when `hidden` is all he does not see.
 
     Args:
-        frame: The mart as built, one row per grain.
-        contract: Its counts, complements and grain.
-        hidden: Which rows of the frame the release hides.
+        marts: Every mart as built, with its contract.
+        hidden: Which of their rows, one mart after the other, the release hides.
         small_cell: The largest count that is hidden.
     """
-    mart = table(frame, contract, small_cell)
-    return int(still_exposed(mart, hidden, mart.at_least).sum()) if hidden.any() else 0
+    every = table(marts, small_cell)
+    seen = (every.at_least > 0) & ~every.unseen(hidden)
+    return every.rows_of(seen | still_exposed(every, hidden, every.at_least))
 
 
-def still_exposed(mart: Table, hidden: Flags, at_least: Floats) -> Flags:
+def still_exposed(every: Table, hidden: Flags, at_least: Floats) -> Flags:
     """Return the cells, of those asked about, that an outsider can tell to be small."""
-    return exposed(mart.sums, mart.value, mart.of_cells(hidden), at_least)
+    return exposed(every.sums, every.value, every.unseen(hidden), at_least)
 
 
-def filled(mart: Table, hidden: Flags) -> Flags:
+def filled(every: Table, hidden: Flags) -> Flags:
     """Hide parts of each shown whole until what it leaves to the hidden ones could be one of them.
 
-    Each turn hides one part per sum of one quantity: the smallest that suffices, or else the largest. What one quantity
-    hides is hidden in all, so the turns are not taken at once.
+    Each turn hides one part per sum: the smallest that suffices, or else the largest. What one kind of figure hides is
+    hidden in all, so the kinds are not taken at once.
     """
-    hidden, sums = hidden.copy(), mart.sums
-    if not sums.n_equations:
-        return hidden
-    row, quantity = sums.row % mart.n_rows, sums.row // mart.n_rows
-    whole = np.zeros(sums.n_equations, dtype=np.int64)
-    whole[sums.equation[sums.sign < 0]] = row[sums.sign < 0]
-    while True:
+    hidden, sums = hidden.copy(), every.sums
+    kind = np.zeros(sums.n_equations, dtype=np.int64)
+    kind[sums.equation] = every.kind[sums.row]
+    while sums.n_equations:
         before = hidden.copy()
-        for number in range(int(quantity.max()) + 1):
-            parts = np.flatnonzero((quantity == number) & (sums.sign > 0))
-            _fill(mart, hidden, whole, parts)
+        for number in np.unique(kind):
+            hidden |= every.rows_of(_to_fill(every, every.unseen(hidden), kind == number))
         if (hidden == before).all():
-            return hidden
+            break
+    return hidden
 
 
-def _fill(mart: Table, hidden: Flags, whole: Ints, parts: Ints) -> None:
-    """Hide one part in each sum among the terms `parts` that leaves too little."""
-    cell, equation = mart.sums.row[parts], mart.sums.equation[parts]
-    value, row = mart.value[cell], cell % mart.n_rows
-    unseen = hidden[row]
-    left = np.bincount(equation[unseen], value[unseen], minlength=len(whole))
-    need = np.zeros(len(whole))
-    np.maximum.at(need, equation[unseen], mart.at_least[cell[unseen]])
-    lack = np.where(hidden[whole], 0.0, need - left)
-    free = np.flatnonzero(~unseen & (lack[equation] > 0) & (value > 0))
+def _to_fill(every: Table, unseen: Flags, wanted: Flags) -> Flags:
+    """Return one part to hide of each wanted sum that leaves too little."""
+    terms = wanted[every.sums.equation]
+    equation, cell, is_part = every.sums.equation[terms], every.sums.row[terms], every.sums.sign[terms] > 0
+    has_whole = np.bincount(equation, ~is_part & ~unseen[cell], minlength=len(wanted)) > 0
+    equation, cell = equation[is_part], cell[is_part]
+    known, value = ~unseen[cell], every.value[cell]
+    left = np.bincount(equation, np.where(known, 0.0, value), minlength=len(wanted))
+    need = np.zeros(len(wanted))
+    np.maximum.at(need, equation[~known], every.at_least[cell[~known]])
+    lack = np.where(has_whole, need - left, 0.0)
+    free = np.flatnonzero(known & (lack[equation] > 0) & (value > 0))
     suffices = value[free] >= lack[equation[free]]
-    order = np.lexsort((row[free], np.where(suffices, value[free], -value[free]), ~suffices, equation[free]))
+    order = np.lexsort((cell[free], np.where(suffices, value[free], -value[free]), ~suffices, equation[free]))
     first = np.unique(equation[free][order], return_index=True)[1]
-    hidden[row[free[order[first]]]] = True
+    found = np.zeros(len(every.value), dtype=bool)
+    found[cell[free[order[first]]]] = True
+    return found
+
+
+def _are_in_small_marts(marts: Sequence[Mart]) -> Flags:
+    sizes = [frame.height for frame, _ in marts]
+    return np.repeat([size <= MOST_ROWS_FOR_THE_FEWEST for size in sizes], sizes)

@@ -13,10 +13,23 @@ import polars as pl
 from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.progress import Progress
 from registry_pipeline.release.data_docs import write_data_docs
-from registry_pipeline.release.databases import read_deliveries, read_marts, write_public, write_restricted
-from registry_pipeline.release.disclosure import assert_nothing_exposed, assert_nothing_small, with_flags, withhold
+from registry_pipeline.release.databases import (
+    read_deliveries,
+    read_marts,
+    read_strata,
+    write_public,
+    write_restricted,
+)
+from registry_pipeline.release.disclosure import (
+    assert_nothing_exposed,
+    assert_nothing_small,
+    rounded,
+    with_flags,
+    withhold,
+)
 from registry_pipeline.release.export import write_exports
 from registry_pipeline.release.gate import GateFinding, gate_marts, require_contracts
+from registry_pipeline.release.groups import hide_groups, read_groups
 from registry_pipeline.release.ledger import hold_back_all
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.release.meta import Draft
@@ -44,15 +57,18 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     progress.step("write registry.duckdb")
     built = {name: with_flags(frame) for name, frame in read_marts(restricted, settings).items()}
     require_contracts(built, marts)
-    withheld = {name: withhold(frame, marts[name], settings.small_cell) for name, frame in built.items()}
-    released, n_repeated = hold_back_all(withheld, marts, settings)
+    groups = read_groups(read_strata(restricted, settings), settings)
+    veiled = {name: hide_groups(frame, marts[name], groups) for name, frame in built.items()}
+    withheld = withhold(veiled, marts, settings.small_cell)
+    fresh = {name: rounded(frame, marts[name]) for name, frame in withheld.items()}
+    released, n_repeated = hold_back_all(fresh, marts, settings)
     write_public(public, restricted, released, marts, settings)
     progress.step("check marts")
     shown = read_marts(public, settings)
     findings = gate_marts(marts, built, shown)
     for name, frame in shown.items():
         assert_nothing_small(frame, marts[name], settings.small_cell)
-        assert_nothing_exposed(built[name], frame, marts[name], settings.small_cell)
+    assert_nothing_exposed(veiled, shown, marts, settings.small_cell)
     for finding in findings:
         progress.message(f"Warning: {finding.check} fails on {finding.n_rows} rows.")
     write_data_docs(staged, marts, shown, findings)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from registry_pipeline.nightly import NightlyResult, run_nightly
+from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from registry_pipeline.simulate.run import simulate
 from registry_pipeline.warehouse.duck import open_database
@@ -157,6 +158,36 @@ def test_what_the_further_tables_hold_is_counted_exactly(large: Night) -> None:
         "treated_contraindicated": [screening["n_treated_despite"], screening["n_patients"]],
         "psychotherapy": [therapy["n_psychotherapy"], therapy["n_patients"]],
     }
+
+
+def test_of_nested_rows_the_one_always_counts_patients_of_the_other(large: Night) -> None:
+    for contract in load_mart_contracts(large.settings).values():
+        for nested in contract.nested:
+            keys = ", ".join(name for name in contract.grain if name != nested.key)
+            ((n, n_more, n_fewer),) = large.rows(
+                f"""
+                select
+                    count(*),
+                    count(*) filter (firm.{nested.count} > yielding.{nested.count}),
+                    count(*) filter (firm.{nested.count} < yielding.{nested.count})
+                from (from marts.{contract.name} where {nested.key} = '{nested.firm}') as firm
+                join (from marts.{contract.name} where {nested.key} = '{nested.yielding}') as yielding using ({keys})
+                """
+            )
+            assert min(n_more, n_fewer) == 0, (contract.name, nested)
+            assert n or contract.name == "suicidality", (contract.name, nested)
+
+
+def test_no_public_row_but_a_clinics_own_rests_on_fewer_than_three_clinics(large: Night) -> None:
+    rows = large.rows(
+        """
+        select distinct suppression_reason from marts.response_rates
+        where indication = 'all' and dimension = 'setting' and level in ('hospital', 'home_telehealth')
+        """,
+        "registry.duckdb",
+    )
+    assert {reason for (reason,) in rows} <= {"few_clinics", "small_cell"}
+    assert ("few_clinics",) in rows
 
 
 def test_a_second_night_with_nothing_new_takes_nothing_and_builds_nothing(large: Night) -> None:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry_pipeline.release.attack import quantities, sums
 from registry_pipeline.release.differencing import hold_back
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
 from registry_pipeline.release.mart_contracts import MartContract
+from registry_pipeline.release.quantities import quantities
+from registry_pipeline.release.sums import sums
 from tests.release_support import mart_contract, mart_frame
 
 SMALL_CELL = 10

@@ -1,5 +1,6 @@
 """Primary suppression: what must be hidden, what may be shown, and that nobody can leave a column's role open."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ from registry_pipeline.errors import ContractError, GateRefusedError
 from registry_pipeline.release.disclosure import (
     assert_nothing_exposed,
     assert_nothing_small,
+    rounded,
     suppress,
     with_flags,
     withhold,
@@ -124,7 +126,7 @@ def test_a_numeric_flag_cannot_be_loaded_because_hidden_rows_would_show_it(tmp_p
     ("parts", "words"),
     [
         ({"grain": "[instrument]"}, "grain"),
-        ({"complements": "[[denominator, rate]]"}, "`rate` in complements is not a count"),
+        ({"complements": "[[denominator, rate]]"}, "`rate` in complements or nested is not a count"),
         ({"complements": "[denominator, numerator]"}, "pairs"),
         ({"columns": COLUMNS.replace("DOUBLE", "BLOB")}, "`BLOB` is not a type"),
         ({"columns": COLUMNS.replace("is_suppressed", "is_hidden")}, "lacks the flag `is_suppressed`"),
@@ -197,27 +199,140 @@ def clinics(*cells: tuple[str, int, int]) -> pl.DataFrame:
 CLINICS = clinics(("C001", 100, 140), ("C002", 5, 64), ("C003", 30, 60), ("C004", 20, 50))
 
 
+def withheld(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
+    return withhold({contract.name: frame}, {contract.name: contract}, SMALL_CELL)[contract.name]
+
+
+def prove(built: pl.DataFrame, shown: pl.DataFrame, contract: MartContract) -> None:
+    assert_nothing_exposed({contract.name: built}, {contract.name: shown}, {contract.name: contract}, SMALL_CELL)
+
+
 def test_the_smallest_row_that_would_give_a_small_one_away_is_hidden_with_it(with_levels):
-    found = withhold(CLINICS, with_levels, SMALL_CELL)
+    found = withheld(CLINICS, with_levels)
     reasons = dict(found.select("level", "suppression_reason").iter_rows())
     assert reasons == {"all": None, "C001": None, "C002": "small_cell", "C003": None, "C004": "small_cell"}
     hidden = found.filter("is_suppressed").select(with_levels.with_role("count", "measure"))
     assert hidden.null_count().row(0) == (2,) * hidden.width
     assert_nothing_small(found, with_levels, SMALL_CELL)
-    assert_nothing_exposed(CLINICS, found, with_levels, SMALL_CELL)
+    prove(CLINICS, found, with_levels)
 
 
 def test_what_is_withheld_does_not_depend_on_the_order_of_rows(with_levels):
-    assert withhold(CLINICS, with_levels, SMALL_CELL).equals(withhold(CLINICS.reverse(), with_levels, SMALL_CELL))
+    assert withheld(CLINICS, with_levels).equals(withheld(CLINICS.reverse(), with_levels))
 
 
 def test_the_proof_refuses_a_row_that_gives_a_hidden_one_away_and_says_how_many(with_levels):
     shown = suppress(CLINICS, with_levels, SMALL_CELL)
-    with pytest.raises(GateRefusedError, match="gives away small cells that it hides: 1"):
-        assert_nothing_exposed(with_flags(CLINICS), shown, with_levels, SMALL_CELL)
+    with pytest.raises(GateRefusedError, match=r"small cells that they hide: response_rates \(1 rows\)"):
+        prove(with_flags(CLINICS), shown, with_levels)
 
 
 def test_the_proof_refuses_a_release_that_has_other_rows_than_the_build(with_levels):
-    shown = withhold(CLINICS, with_levels, SMALL_CELL)
+    shown = withheld(CLINICS, with_levels)
     with pytest.raises(GateRefusedError, match="same rows"):
-        assert_nothing_exposed(CLINICS.head(3), shown, with_levels, SMALL_CELL)
+        prove(CLINICS.head(3), shown, with_levels)
+
+
+def of_instruments(**hidden: list[str]) -> pl.DataFrame:
+    """Return the same denominators beside the responders of two instruments, some levels hidden in each."""
+    frames = [
+        CLINICS.with_columns(
+            instrument=pl.lit(name),
+            is_suppressed=pl.col("level").is_in(levels),
+            suppression_reason=pl.when(pl.col("level").is_in(levels)).then(pl.lit("small_cell")),
+        )
+        for name, levels in hidden.items()
+    ]
+    return pl.concat(frames)
+
+
+def test_a_figure_that_another_row_shows_is_not_hidden(with_levels):
+    built = of_instruments(phq9=[], gad7=[])
+    few = built.with_columns(denominator=pl.when(pl.col("level") == "C002").then(7).otherwise("denominator"))
+    few = few.with_columns(denominator=pl.when(pl.col("level") == "all").then(257).otherwise("denominator"))
+    prove(few, of_instruments(phq9=["C002", "C004"], gad7=["C002", "C004"]), with_levels)
+    with pytest.raises(GateRefusedError, match="give away"):
+        prove(few, of_instruments(phq9=["C002", "C003"], gad7=["C002", "C004"]), with_levels)
+
+
+def test_the_same_figure_is_hidden_wherever_it_stands(with_levels):
+    other = CLINICS.with_columns(
+        instrument=pl.lit("gad7"),
+        numerator=pl.Series([155, 100, 5, 20, 30]),  # the next smallest is another clinic
+    )
+    built = pl.concat([CLINICS, other])
+    found = withheld(built, with_levels)
+    prove(built, found, with_levels)
+    of_both = found.filter("is_suppressed").group_by("instrument").agg(pl.col("level").sort())
+    assert len({tuple(levels) for levels in of_both["level"]}) == 1
+
+
+def test_the_same_figure_of_another_mart_is_hidden_with_it(with_levels, tmp_path):
+    columns = "- {name: dimension, physicalType: VARCHAR, required: true, description: What divides., role: key}\n"
+    own = mart_contract(tmp_path / "own", columns=columns + COLUMNS.lstrip(), grain="[dimension, level, instrument]")
+    marts = {"one": (CLINICS, with_levels), "other": (CLINICS.with_columns(instrument=pl.lit("x")), own)}
+    contracts = {name: replace(contract, name=name) for name, (_, contract) in marts.items()}
+    frames = {name: frame for name, (frame, _) in marts.items()}
+    found = withhold(frames, contracts, SMALL_CELL)
+    assert found["one"].filter("is_suppressed")["level"].to_list() == ["C002", "C004"]
+    assert sorted(found["other"].filter("is_suppressed")["level"]) == ["C002", "C004"]
+    elsewhere = found | {"other": with_flags(frames["other"])}
+    with pytest.raises(GateRefusedError, match="give away"):
+        assert_nothing_exposed(frames, elsewhere, contracts, SMALL_CELL)
+
+
+NESTED = "[{key: instrument, counts: [numerator], pairs: [[phq9, gad7]]}]"
+
+
+@pytest.mark.parametrize(("inner", "hidden"), [(100, False), (99, True), (90, True), (89, False), (120, True)])
+def test_of_nested_rows_the_yielding_one_is_hidden_where_they_are_too_near(tmp_path, inner, hidden):
+    contract = mart_contract(tmp_path / "nested", nested=NESTED)
+    rows = [
+        mart_frame(("all", n, 214)).with_columns(instrument=pl.lit(name))
+        for name, n in (("phq9", 100), ("gad7", inner))
+    ]
+    found = suppress(pl.concat(rows), contract, SMALL_CELL)
+    expected = {"phq9": False, "gad7": hidden and inner != 120}
+    assert dict(found.select("instrument", "is_suppressed").iter_rows()) == expected
+    assert_nothing_small(found, contract, SMALL_CELL)
+    if hidden and inner != 120:
+        with pytest.raises(GateRefusedError, match="numerator of phq9 - gad7"):
+            assert_nothing_small(with_flags(pl.concat(rows)), contract, SMALL_CELL)
+
+
+@pytest.mark.parametrize(
+    ("nested", "words"),
+    [
+        ("[{key: ci_method, counts: [numerator], pairs: [[a, b]]}]", "`ci_method` in nested is not a key"),
+        ("[{key: level, counts: [rate], pairs: [[a, b]]}]", "`rate` in complements or nested is not a count"),
+        ("[{key: level, counts: [numerator], pairs: [[a]]}]", "pairs"),
+    ],
+)
+def test_a_nesting_that_cannot_be_is_refused(tmp_path, nested, words):
+    with pytest.raises(ContractError, match=words):
+        mart_contract(tmp_path, nested=nested)
+
+
+ROUNDED = COLUMNS.replace("role: count}", "role: count, rounding: 5}").replace(
+    "role: measure}", "role: measure, rounding: 0.001}"
+)
+
+
+def test_counts_are_rounded_down_and_measures_to_the_nearest_after_small_cells_are_hidden(tmp_path):
+    contract = mart_contract(tmp_path / "rounded", columns=ROUNDED)
+    built = mart_frame(("few", 8, 60), ("some", 14, 60), ("none", 0, 60), ("most", 44, 60))
+    shown = rounded(suppress(built, contract, SMALL_CELL), contract)
+    assert shown.select("level", "numerator", "denominator", "rate").sort("level").rows() == [
+        ("few", None, None, None),
+        ("most", 40, 60, 0.733),
+        ("none", 0, 60, 0.0),
+        ("some", 10, 60, 0.233),
+    ]
+    assert_nothing_small(shown, contract, SMALL_CELL)
+
+
+@pytest.mark.parametrize("numerator", [5, 9])
+def test_the_proof_refuses_a_count_that_was_rounded_down_from_a_small_one(tmp_path, numerator):
+    contract = mart_contract(tmp_path / "rounded", columns=ROUNDED)
+    with pytest.raises(GateRefusedError, match="count numerator"):
+        assert_nothing_small(with_flags(mart_frame(("all", numerator // 5 * 5, 60))), contract, SMALL_CELL)

@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release import secondary
-from registry_pipeline.release.attack import protected, quantities, sums
+from registry_pipeline.release.attack import protected
 from registry_pipeline.release.mart_contracts import MartContract
+from registry_pipeline.release.quantities import quantities
 from registry_pipeline.release.reach import exposed
 from registry_pipeline.release.secondary import also_hidden
+from registry_pipeline.release.sums import sums
 from tests.release_support import mart_contract
 
 COLUMNS = """
@@ -83,7 +85,7 @@ def test_the_worked_table_hides_the_fewest_and_smallest_cells(oracle: dict[str, 
     name = (frame["level"] + "/" + frame["indication"]).to_list()
     primary = small(frame)
     assert [name[row] for row in np.flatnonzero(primary)] == oracle["primary"]
-    hidden = also_hidden(frame, contract, primary, 10)
+    hidden = also_hidden([(frame, contract)], primary, 10)
     assert sorted(name[row] for row in np.flatnonzero(hidden & ~primary)) == sorted(oracle["secondary"])
     assert {name[row]: list(bounds(frame, contract, hidden, row)) for row in np.flatnonzero(hidden)} == {
         cell: pytest.approx(limits) for cell, limits in oracle["attacker_bounds_final"].items()
@@ -95,7 +97,7 @@ def test_the_worked_table_hides_the_fewest_and_smallest_cells(oracle: dict[str, 
 
 def test_where_nothing_is_small_nothing_is_hidden(contract: MartContract) -> None:
     frame = with_margins(dict.fromkeys(product("ab", "xy"), 20))
-    assert not also_hidden(frame, contract, small(frame), 10).any()
+    assert not also_hidden([(frame, contract)], small(frame), 10).any()
 
 
 def any_registry(random: np.random.Generator) -> pl.DataFrame:
@@ -126,7 +128,7 @@ def test_an_attacker_who_solves_every_sum_never_learns_that_a_hidden_cell_is_sma
     monkeypatch.setattr(secondary, "MOST_ROWS_FOR_THE_FEWEST", most_rows)
     frame = any_registry(np.random.default_rng(seed))
     primary = small(frame)
-    hidden = also_hidden(frame, contract, primary, 10)
+    hidden = also_hidden([(frame, contract)], primary, 10)
     assert (hidden | ~primary).all()
     for row in np.flatnonzero(primary):
         assert most(frame, contract, hidden, int(row)) > 11 - 1e-6
@@ -151,7 +153,7 @@ def test_exposed_are_exactly_the_cells_that_a_program_of_their_own_cannot_make_l
 @pytest.mark.parametrize("seed", range(10))
 def test_the_same_mart_is_always_hidden_the_same_way(contract: MartContract, seed: int) -> None:
     frame = any_registry(np.random.default_rng(seed))
-    first, second = (also_hidden(frame, contract, small(frame), 10) for _ in range(2))
+    first, second = (also_hidden([(frame, contract)], small(frame), 10) for _ in range(2))
     assert (first == second).all()
 
 
@@ -180,4 +182,4 @@ def test_levels_that_do_not_add_up_give_nothing_away(contract: MartContract) -> 
     frame = with_margins({("a", "x"): 5, ("a", "y"): 20, ("b", "x"): 30, ("b", "y"): 40})
     is_cell = (pl.col("dimension") == "clinic") & (pl.col("indication") != "all")
     frame = frame.with_columns(numerator=pl.when(is_cell).then(pl.col("numerator")).otherwise(70))
-    assert (also_hidden(frame, contract, small(frame), 10) == small(frame)).all()
+    assert (also_hidden([(frame, contract)], small(frame), 10) == small(frame)).all()

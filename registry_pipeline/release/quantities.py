@@ -1,0 +1,66 @@
+"""What the rows of a mart count: the one list of what must be neither small nor told by its change.
+
+What belongs here: counts, complements and what nested rows leave between them. What does not: what is done about them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from registry_pipeline.release.mart_contracts import MartContract, Nested
+
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that rows count: a column, or what two columns leave between them."""
+
+    name: str
+    value: Floats
+    """Per row; NaN where the row has no such quantity, and no sum holds that it is in."""
+
+
+def quantities(frame: pl.DataFrame, contract: MartContract) -> list[Quantity]:
+    """Return every count of a mart, every complement, and what lies between nested rows."""
+    numbers = {name: _number(frame, name) for name in contract.with_role("count")}
+    found = [Quantity(name, value) for name, value in numbers.items()]
+    return [
+        *found,
+        *(Quantity(f"{whole} - {part}", numbers[whole] - numbers[part]) for whole, part in contract.complements),
+        *(
+            Quantity(f"{nested.count}: {nested.firm} - {nested.yielding}", _between(frame, contract, nested))
+            for nested in contract.nested
+        ),
+    ]
+
+
+def is_small(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> Flags:
+    """Return the rows in which some quantity lies above 0 and at most at `small_cell`."""
+    # Person-time may be fractional: 0.4 patient-months are somebody's, so the bound below is "above zero".
+    found = [(each.value > 0) & (each.value <= small_cell) for each in quantities(frame, contract)]
+    return np.logical_or.reduce(found) if found else np.zeros(frame.height, dtype=bool)
+
+
+def _between(frame: pl.DataFrame, contract: MartContract, nested: Nested) -> Floats:
+    """Return, at the yielding rows, by how much the count differs from that of the firm ones."""
+    keys = [name for name in contract.grain if name != nested.key]
+    rows = frame.select(*keys, nested.key, pl.col(nested.count).cast(pl.Float64)).with_row_index("row")
+    firm = rows.filter(pl.col(nested.key) == nested.firm).select(*keys, pl.col(nested.count).alias("firm"))
+    pairs = rows.filter(pl.col(nested.key) == nested.yielding).join(firm, on=keys, nulls_equal=True)
+    found = np.full(frame.height, np.nan)
+    found[pairs["row"].to_numpy()] = (pairs["firm"] - pairs[nested.count]).abs().to_numpy()
+    return found
+
+
+def _number(frame: pl.DataFrame, name: str) -> Floats:
+    values: Floats = frame.get_column(name).cast(pl.Float64).fill_null(0).fill_nan(0).to_numpy()
+    return values
