@@ -48,6 +48,7 @@ class Table:
     Args:
         n_rows: How many rows there are.
         row: Of each place in which a figure stands, the row.
+        slot: Of each place, where it is among all rows of all quantities, one quantity of a mart after the other.
         cell: Of each place, which figure stands there. Figures are numbered in order of their first place.
         kind: Of each cell, what it counts, as a number: 0 is what most rows of its mart share.
         sums: The sums that hold between cells.
@@ -57,6 +58,7 @@ class Table:
 
     n_rows: int
     row: Ints
+    slot: Ints
     cell: Ints
     kind: Ints
     sums: Sums
@@ -103,19 +105,21 @@ def table(marts: Sequence[Mart], small_cell: int) -> Table:
         marts: Each as built, one row per grain, with its contract; rows that are flagged hidden are veiled as well.
         small_cell: The largest count that is hidden.
     """
-    offset, parts = 0, []
+    n_rows, n_slots, parts = 0, 0, []
     for number, (frame, contract) in enumerate(marts):
-        parts.append(_places(frame, contract, offset, number * _MOST_KINDS))
-        offset += frame.height
-    names, rows, values, codes = (np.concatenate(column) for column in zip(*(part[:4] for part in parts), strict=True))
+        parts.append(_places(frame, contract, n_rows, n_slots, number * _MOST_KINDS))
+        n_rows, n_slots = n_rows + frame.height, n_slots + parts[-1].n_slots
+    names, row, slot, values, codes = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("name", "row", "slot", "value", "code")
+    )
     _, first, inverse = np.unique(names, return_index=True, return_inverse=True)
     cell, first = np.argsort(np.argsort(first))[inverse.ravel()].astype(np.int64), np.sort(first)
     value = values[first]
-    found = _all_sums([part[4] for part in parts], cell, [len(part[0]) for part in parts])
+    found = _all_sums(parts, cell)
     was_hidden = np.concatenate([np.zeros(0, dtype=bool), *(_flag(frame) for frame, _ in marts)])
-    veiled = np.bincount(cell, ~was_hidden[rows], minlength=len(value)) == 0
+    veiled = np.bincount(cell, ~was_hidden[row], minlength=len(value)) == 0
     at_least = np.maximum(protected(value, small_cell), _veiled(value, found, veiled, small_cell))
-    return Table(offset, rows, cell, _kinds(cell, codes)[first], found, value, at_least)
+    return Table(n_rows, row, slot, cell, _kinds(cell, codes)[first], found, value, at_least)
 
 
 def protected(value: Floats, small_cell: int) -> Floats:
@@ -147,36 +151,53 @@ def _kinds(cell: Ints, code: Ints) -> Ints:
     return rank[code]
 
 
-def _places(
-    frame: pl.DataFrame, contract: MartContract, offset: int, code: int
-) -> tuple[Hashes, Ints, Floats, Ints, Sums]:
-    """Return a name, the row, the value and the kind of every figure of a mart, and the sums between these places."""
+@dataclass(frozen=True)
+class _Places:
+    """Where the figures of one mart stand.
+
+    Args:
+        name: Of each place, a number that other places share only where they show the same figure.
+        row: Its row, counted through all marts.
+        slot: Its slot, likewise.
+        value: What stands there.
+        code: Which quantity of which mart it is.
+        sums: The sums that hold between places, counted in this mart.
+        n_slots: Rows times quantities.
+    """
+
+    name: Hashes
+    row: Ints
+    slot: Ints
+    value: Floats
+    code: Ints
+    sums: Sums
+    n_slots: int
+
+
+def _places(frame: pl.DataFrame, contract: MartContract, first_row: int, first_slot: int, code: int) -> _Places:
+    """Return where the figures of a mart stand, and the sums between these places."""
     stratum, column, n_columns = _strata(frame, contract)
-    possible = sums(frame, contract)
-    names, rows, values, kinds, terms = [], [], [], [], []
-    n_places, n_sums = 0, 0
-    for number, quantity in enumerate(quantities(frame, contract)):
-        at = np.flatnonzero(~np.isnan(quantity.value))
-        value = quantity.value[at] + 0.0
-        whole_column = added(n_columns, column[at], mixed(_PLACE, stratum[at], value))
-        names.append(mixed(_FIGURE, whole_column[column[at]], stratum[at]))
-        rows.append(at + offset)
-        values.append(value)
-        kinds.append(np.full(len(at), code + number))
-        place = np.full(frame.height, -1)
-        place[at] = np.arange(len(at)) + n_places
+    possible, found = sums(frame, contract), quantities(frame, contract)
+    every = np.concatenate([np.zeros(0), *(quantity.value for quantity in found)])
+    slot = np.flatnonzero(~np.isnan(every))
+    row, number, value = slot % max(frame.height, 1), slot // max(frame.height, 1), every[slot] + 0.0
+    of_column = added(n_columns * len(found), column[row] + number * n_columns, mixed(_PLACE, stratum[row], value))
+    place = np.full(len(every), -1)
+    place[slot] = np.arange(len(slot))
+    terms, n_sums = [NOTHING], 0
+    for index, quantity in enumerate(found):
         holding = possible.holding(quantity.value)
-        terms.append((holding.equation + n_sums, place[holding.row], holding.sign))
-        n_places, n_sums = n_places + len(at), n_sums + holding.n_equations
-    if not names:
-        return np.zeros(0, dtype=np.uint64), NOTHING[0], NOTHING[2], NOTHING[0], Sums(*NOTHING, 0)
-    equation, row, sign = (np.concatenate(part) for part in zip(*terms, strict=True))
-    return (
-        np.concatenate(names),
-        np.concatenate(rows),
-        np.concatenate(values),
-        np.concatenate(kinds),
-        Sums(equation, row, sign, n_sums),
+        terms.append((holding.equation + n_sums, place[holding.row + index * frame.height], holding.sign))
+        n_sums += holding.n_equations
+    equation, at, sign = (np.concatenate(part) for part in zip(*terms, strict=True))
+    return _Places(
+        mixed(_FIGURE, of_column[column[row] + number * n_columns], stratum[row]),
+        row + first_row,
+        slot + first_slot,
+        value,
+        number + code,
+        Sums(equation, at, sign, n_sums),
+        len(every),
     )
 
 
@@ -191,8 +212,8 @@ def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, 
     named = frame.select(
         *((pl.col(name) if name in keys else pl.lit(default[name])).cast(pl.String).alias(name) for name in _STRATUM),
         others=pl.struct(*(set(keys) - set(_STRATUM))).rank("dense") if set(keys) - set(_STRATUM) else pl.lit(0),
-    )
-    is_diagnosis = (pl.col("dimension") == "indication") & (pl.col("indication") == "all")
+    ).with_columns(is_diagnosis=(pl.col("dimension") == "indication") & (pl.col("indication") == "all"))
+    is_diagnosis = pl.col("is_diagnosis")
     strata = named.with_columns(
         indication=pl.when(is_diagnosis).then(pl.col("level")).otherwise(pl.col("indication")),
         dimension=pl.when(is_diagnosis).then(pl.lit("overall")).otherwise(pl.col("dimension")),
@@ -200,9 +221,8 @@ def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, 
     )
     columns = strata.select(
         stratum=pl.concat_str(*_STRATUM, separator="\x1f").hash(),
-        column=pl.struct(
-            "others", "dimension", pl.col("indication") == "all", is_diagnosis=named.select(is_diagnosis).to_series()
-        )
+        # Shown as level and as whole a diagnosis is in two columns, which may or may not agree.
+        column=pl.struct("others", "dimension", "is_diagnosis", is_all=pl.col("indication") == "all")
         .rank("dense")
         .cast(pl.Int64)
         - 1,
@@ -211,13 +231,14 @@ def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, 
     return columns["stratum"].to_numpy(), column, int(column.max()) + 1 if len(column) else 0
 
 
-def _all_sums(found: Sequence[Sums], cell: Ints, n_places: Sequence[int]) -> Sums:
+def _all_sums(parts: Sequence[_Places], cell: Ints) -> Sums:
     """Return the sums of all marts between cells, each once."""
-    starts = np.concatenate(([0], np.cumsum(n_places)))
-    offsets = np.concatenate(([0], np.cumsum([each.n_equations for each in found])))
-    equation = np.concatenate([each.equation + offset for each, offset in zip(found, offsets, strict=False)])
-    row = cell[np.concatenate([each.row + start for each, start in zip(found, starts, strict=False)])]
-    sign = np.concatenate([each.sign for each in found])
+    starts = np.concatenate(([0], np.cumsum([len(part.row) for part in parts])))
+    offsets = np.concatenate(([0], np.cumsum([part.sums.n_equations for part in parts])))
+    each = list(zip((part.sums for part in parts), starts, offsets, strict=False))
+    equation = np.concatenate([sums.equation + offset for sums, _, offset in each])
+    row = cell[np.concatenate([sums.row + start for sums, start, _ in each])]
+    sign = np.concatenate([sums.sign for sums, _, _ in each])
     every = Sums(equation, row, sign, int(offsets[-1]))
     name = added(every.n_equations, equation, mixed(_SUM, row, sign))
     # A figure that is its own whole says nothing.

@@ -39,6 +39,11 @@ def with_flags(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(**{name: flags[name] for name in SUPPRESSION_FLAGS if name not in frame.columns})
 
 
+def in_order(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
+    """Return the frame with the suppression flags, in the order of its grain."""
+    return with_flags(frame).sort(contract.grain, nulls_last=True, maintain_order=True)
+
+
 def suppress(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> pl.DataFrame:
     """Hide every row in which a count, a complement or what nested rows leave lies between 1 and `small_cell`.
 
@@ -108,10 +113,7 @@ def _in_order(
     frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract]
 ) -> list[tuple[pl.DataFrame, MartContract]]:
     """Return marts in the order of their names, rows in the order of their grain."""
-    return [
-        (with_flags(frames[name]).sort(contracts[name].grain, nulls_last=True, maintain_order=True), contracts[name])
-        for name in sorted(frames)
-    ]
+    return [(in_order(frames[name], contracts[name]), contracts[name]) for name in sorted(frames)]
 
 
 def _hidden_rows(frames: Iterable[pl.DataFrame]) -> Flags:
@@ -143,8 +145,7 @@ def _concealed(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
         pl.when(~pl.col("is_suppressed")).then(pl.col(name)).alias(name)
         for name in contract.with_role("count", "measure")
     ]
-    concealed = frame.with_columns(numbers).select(contract.column_names)
-    return concealed.sort(contract.grain, nulls_last=True, maintain_order=True)
+    return in_order(frame.with_columns(numbers).select(contract.column_names), contract)
 
 
 def assert_nothing_small(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> None:

@@ -1,10 +1,11 @@
-"""The ledger of releases: what the kept ones show of each mart, for a new one to be held against.
+"""The ledger of releases: what the kept ones show, for a new one to be held against.
 
-What belongs here: reading kept releases, mart by mart. What does not: which rows are repeated (`differencing.py`).
+What belongs here: reading kept releases, one after the other. What does not: which rows are repeated
+(`differencing.py`).
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -12,49 +13,62 @@ from registry_pipeline.errors import StorageError
 from registry_pipeline.release.differencing import hold_back
 from registry_pipeline.release.disclosure import suppress
 from registry_pipeline.release.mart_contracts import MartContract
-from registry_pipeline.release.releases import Release, current_release, published
+from registry_pipeline.release.releases import Release, current_release, published, read_manifest
 from registry_pipeline.settings import Settings
+
+_Marts = Mapping[str, MartContract]
 
 
 def hold_back_all(
-    released: Mapping[str, pl.DataFrame], marts: Mapping[str, MartContract], settings: Settings
+    released: Mapping[str, pl.DataFrame], built: Mapping[str, pl.DataFrame], marts: _Marts, settings: Settings
 ) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
     """Return the marts to publish, and how many rows of each repeat the release before.
 
     Args:
         released: The marts as suppression leaves them.
+        built: The same rows with every number, rounded likewise.
         marts: Their contracts.
         settings: Of the home; what is small today is small in kept releases too.
 
     Raises:
         StorageError: If a kept release cannot be read.
     """
-    current, kept = current_release(settings.layout), list(published(settings.layout))
-    frames, n_repeated = {}, {}
-    for name, frame in released.items():
-        shown = dict(_shown(kept, marts[name], frame.schema, settings.small_cell))
-        previous = shown.pop(current.path.resolve(), None) if current else None
-        frames[name], n_repeated[name] = hold_back(
-            frame, previous, list(shown.values()), marts[name], settings.small_cell
-        )
-    return frames, n_repeated
+    return hold_back(released, built, _kept(released, marts, settings), marts, settings.small_cell)
 
 
-def _shown(
-    kept: list[Release], contract: MartContract, schema: pl.Schema, small_cell: int
-) -> Iterator[tuple[Path, pl.DataFrame]]:
-    """Yield a mart of each kept release, from its Parquet; with other columns it was another mart."""
-    for release in kept:
-        file = release.path / "marts" / f"{contract.name}.parquet"
-        if not file.is_file():
-            continue
-        try:
-            frame = pl.read_parquet(file)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise StorageError(
-                "A mart of a kept release cannot be read.",
-                remedy="Restore the release from a backup, or remove its folder; nothing was published.",
-                file=file,
-            ) from error
-        if tuple(frame.columns) == contract.column_names:
-            yield release.path.resolve(), suppress(frame.cast(schema), contract, small_cell)
+def _kept(released: Mapping[str, pl.DataFrame], marts: _Marts, settings: Settings) -> Iterator[dict[str, pl.DataFrame]]:
+    """Yield what each kept release shows, the current one first; what an earlier one of these shows as well, once."""
+    current, seen = current_release(settings.layout), set()
+    if current is None:
+        return
+    others = (release for release in published(settings.layout) if release.path.resolve() != current.path.resolve())
+    for release in (current, *others):
+        manifest = read_manifest(release.path)
+        frames = {}
+        for name, frame in released.items():
+            about = manifest["files"].get(f"marts/{name}.parquet")
+            if about is None or about["sha256"] in seen:
+                continue
+            seen.add(about["sha256"])
+            if (old := _read(release, name)).columns == frame.columns:
+                frames[name] = _hidden_today(old.cast(frame.schema), marts[name], manifest, settings.small_cell)
+        yield frames
+
+
+def _read(release: Release, name: str) -> pl.DataFrame:
+    file = release.path / "marts" / f"{name}.parquet"
+    try:
+        return pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StorageError(
+            "A mart of a kept release cannot be read.",
+            remedy="Restore the release from a backup, or remove its folder; nothing was published.",
+            file=file,
+        ) from error
+
+
+def _hidden_today(
+    frame: pl.DataFrame, contract: MartContract, manifest: Mapping[str, Any], small_cell: int
+) -> pl.DataFrame:
+    """Return what a release shows, without what has become small since, for it must not be repeated."""
+    return suppress(frame, contract, small_cell) if manifest["small_cell"] < small_cell else frame

@@ -43,6 +43,11 @@ def quantities(frame: pl.DataFrame, contract: MartContract) -> list[Quantity]:
     ]
 
 
+def n_quantities(contract: MartContract) -> int:
+    """Return how many quantities a mart has."""
+    return len(contract.with_role("count")) + len(contract.complements) + len(contract.nested)
+
+
 def is_small(frame: pl.DataFrame, contract: MartContract, small_cell: int) -> Flags:
     """Return the rows in which some quantity lies above 0 and at most at `small_cell`."""
     # Person-time may be fractional: 0.4 patient-months are somebody's, so the bound below is "above zero".

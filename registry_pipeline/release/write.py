@@ -23,8 +23,8 @@ from registry_pipeline.release.databases import (
 from registry_pipeline.release.disclosure import (
     assert_nothing_exposed,
     assert_nothing_small,
+    in_order,
     rounded,
-    with_flags,
     withhold,
 )
 from registry_pipeline.release.export import write_exports
@@ -55,13 +55,14 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     progress.step("write restricted.duckdb")
     ledger = write_restricted(restricted, draft, contracts, marts, settings)
     progress.step("write registry.duckdb")
-    built = {name: with_flags(frame) for name, frame in read_marts(restricted, settings).items()}
-    require_contracts(built, marts)
+    found = read_marts(restricted, settings)
+    require_contracts(found, marts)
+    built = {name: in_order(frame, marts[name]) for name, frame in found.items()}
     groups = read_groups(read_strata(restricted, settings), settings)
     veiled = {name: hide_groups(frame, marts[name], groups) for name, frame in built.items()}
     withheld = withhold(veiled, marts, settings.small_cell)
-    fresh = {name: rounded(frame, marts[name]) for name, frame in withheld.items()}
-    released, n_repeated = hold_back_all(fresh, marts, settings)
+    fresh, true = ({name: rounded(frame, marts[name]) for name, frame in each.items()} for each in (withheld, built))
+    released, n_repeated = hold_back_all(fresh, true, marts, settings)
     write_public(public, restricted, released, marts, settings)
     progress.step("check marts")
     shown = read_marts(public, settings)

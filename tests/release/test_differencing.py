@@ -1,5 +1,6 @@
 """Two releases of a mart, subtracted, show no group of 1 to 10 people."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry_pipeline.release.differencing import hold_back
+from registry_pipeline.release.differencing import hold_back as hold_back_marts
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
 from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.release.quantities import quantities
@@ -44,6 +45,21 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> MartContract:
 
 def mart(contract: MartContract, *cells: tuple[str, int | None, int | None]) -> pl.DataFrame:
     return suppress(mart_frame(*cells), contract, SMALL_CELL)
+
+
+def hold_back(
+    new: pl.DataFrame,
+    previous: pl.DataFrame | None,
+    others: list[pl.DataFrame],
+    contract: MartContract,
+    small_cell: int,
+) -> tuple[pl.DataFrame, int]:
+    """Hold one mart back, against the current release and others."""
+    name = contract.name
+    current = [] if previous is None else [{name: previous}]
+    kept = [*current, *({name: frame} for frame in others)]
+    shown, n_repeated = hold_back_marts({name: new}, {name: new}, kept, {name: contract}, small_cell)
+    return shown[name], n_repeated[name]
 
 
 def published(contract: MartContract, before: tuple[int, int], after: tuple[int, int]) -> tuple[int, int, str | None]:
@@ -298,3 +314,29 @@ def test_what_is_repeated_does_not_depend_on_the_order_of_rows_or_of_releases(ta
     mixed = hold_back(new, second.reverse(), [second, first.reverse(), first], table, SMALL_CELL)
     assert mixed[1] == n_repeated
     assert mixed[0].equals(shown)
+
+
+def test_a_figure_that_stands_in_several_marts_is_repeated_in_all_of_them_or_in_none(table):
+    cells = dict.fromkeys(product("ab", "cd", "ef"), (40, 80))
+    old = with_margins(cells)
+    new = with_margins(dict.fromkeys(cells, (60, 120)) | {("a", "c", "e"): (41, 82), ("a", "c", "f"): (41, 82)})
+    contracts = {name: replace(table, name=name) for name in ("one", "two")}
+    # In the other mart the numerators are such that other rows would be chosen to be repeated.
+    other = [frame.with_columns(numerator=pl.col("denominator") - pl.col("numerator")) for frame in (old, new)]
+    other[1] = other[1].with_columns(numerator=pl.col("numerator") + (pl.col("level") == "d").cast(pl.Int64) * 300)
+    news = {"one": new, "two": other[1]}
+    shown, _ = hold_back_marts(news, news, [{"one": old, "two": other[0]}], contracts, SMALL_CELL)
+    of_one, of_two = (
+        frame.filter(pl.col("suppression_reason").is_not_null()).select("indication", "dimension", "level")
+        for frame in shown.values()
+    )
+    assert of_one.equals(of_two)
+    assert of_one.height > 1
+
+
+def test_only_what_changed_by_few_is_repeated_where_marts_have_nothing_in_common(contract):
+    old, new = mart(contract, ("all", 120, 214)), mart(contract, ("all", 121, 215))
+    contracts = {name: replace(contract, name=name) for name in ("one", "two")}
+    kept = [{"one": old, "two": mart(contract, ("all", 400, 900))}]
+    news = {"one": new, "two": mart(contract, ("all", 500, 1100))}
+    assert hold_back_marts(news, news, kept, contracts, SMALL_CELL)[1] == {"one": 1, "two": 0}

@@ -183,3 +183,57 @@ def test_levels_that_do_not_add_up_give_nothing_away(contract: MartContract) -> 
     is_cell = (pl.col("dimension") == "clinic") & (pl.col("indication") != "all")
     frame = frame.with_columns(numerator=pl.when(is_cell).then(pl.col("numerator")).otherwise(70))
     assert (also_hidden([(frame, contract)], small(frame), 10) == small(frame)).all()
+
+
+def of_two_definitions(random: np.random.Generator) -> pl.DataFrame:
+    """Return the same denominators beside two numerators, with every margin, as two definitions of one mart."""
+    frame = any_registry(random).rename({"numerator": "denominator"})
+    whole = pl.col("indication").ne("all") & (pl.col("dimension") != "overall")
+    parts = []
+    for name in ("remission", "response"):
+        shares = pl.Series(random.random(frame.height))
+        cells = frame.with_columns(numerator=(pl.col("denominator") * shares).round().cast(pl.Int64)).filter(whole)
+        parts += [sums_of(cells, levels).with_columns(definition=pl.lit(name)) for levels in product((0, 1), (0, 1))]
+    columns = ["definition", "indication", "dimension", "level", "numerator", "denominator"]
+    return pl.concat(part.select(columns) for part in parts)
+
+
+def sums_of(cells: pl.DataFrame, levels: tuple[int, int]) -> pl.DataFrame:
+    """Return cells of one dimension summed over diagnoses, over levels, over both or over neither."""
+    is_one, keeps = (
+        cells.filter(pl.col("dimension") == "clinic"),
+        dict(zip(("indication", "level"), levels, strict=True)),
+    )
+    named = is_one.with_columns(
+        dimension=pl.lit("clinic" if keeps["level"] else "overall"),
+        **{name: pl.lit("all") for name, keep in keeps.items() if not keep},
+    )
+    return named.group_by("indication", "dimension", "level").agg(pl.col("numerator", "denominator").sum())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(60))
+def test_nor_does_one_who_puts_together_all_rows_in_which_the_same_figure_stands(tmp_path: Path, seed: int) -> None:
+    extra = "- {name: definition, physicalType: VARCHAR, required: true, description: The definition., role: key}\n"
+    more = "- {name: denominator, physicalType: BIGINT, required: true, description: Patients., role: count}\n"
+    contract = mart_contract(
+        tmp_path,
+        columns=extra + COLUMNS.lstrip() + more,
+        rules="[]",
+        grain="[definition, indication, dimension, level]",
+        complements="[]",
+    )
+    frame = of_two_definitions(np.random.default_rng(seed)).sort(contract.grain)
+    few = ((pl.col("numerator").is_between(1, 10)) | pl.col("denominator").is_between(1, 10)).alias("few")
+    primary = frame.select(few)["few"].to_numpy()
+    hidden = also_hidden([(frame, contract)], primary, 10)
+    # A denominator is hidden where it is in both definitions.
+    stratum = list(contract.grain[1:])
+    both = frame.with_columns(hidden=pl.Series(hidden)).group_by(stratum).agg(pl.col("hidden").all())
+    once = frame.filter(pl.col("definition") == "response").join(both, on=stratum).sort(stratum)
+    alone = once.select("indication", "dimension", "level", numerator="denominator")
+    simple = mart_contract(
+        tmp_path / "one", columns=COLUMNS, rules="[]", grain="[indication, dimension, level]", complements="[]"
+    )
+    for row in np.flatnonzero(alone["numerator"].is_between(1, 10).to_numpy()):
+        assert most(alone, simple, once["hidden"].to_numpy(), int(row)) > 11 - 1e-6
