@@ -43,11 +43,13 @@ REFUSED_DELIVERY = "e" * 64
 
 
 def contract_text(
+    *,
     columns: str = COLUMNS,
     rules: str = RULES,
     grain: str = "[instrument, level]",
     complements: str | None = None,
     nested: str = "[]",
+    drawn_from: str = "null",
 ) -> str:
     """Return the YAML of a mart contract; columns and rules come in a short form that this spells out."""
     import yaml
@@ -83,6 +85,7 @@ def contract_text(
               - {{property: grain, value: {grain}}}
               - {{property: complements, value: {complements or "[[denominator, numerator]]"}}}
               - {{property: nested, value: {nested}}}
+              - {{property: drawn_from, value: {drawn_from}}}
         """
     )
     body = yaml.safe_dump({"properties": properties, "quality": table_rules}, sort_keys=False)

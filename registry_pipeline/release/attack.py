@@ -209,9 +209,12 @@ def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, 
     keys = [name for name in contract.grain if name in frame.columns]
     has_level = "level" in keys
     default = {"indication": "all", "dimension": "clinic" if has_level else "overall", "level": "all"}
+    # A dimension without levels, as in a test of all of them, is about everybody in it.
+    own = [name for name in _STRATUM if name in keys and (name != "dimension" or has_level)]
+    others = [name for name in keys if name not in own]
     named = frame.select(
-        *((pl.col(name) if name in keys else pl.lit(default[name])).cast(pl.String).alias(name) for name in _STRATUM),
-        others=pl.struct(*(set(keys) - set(_STRATUM))).rank("dense") if set(keys) - set(_STRATUM) else pl.lit(0),
+        *((pl.col(name) if name in own else pl.lit(default[name])).cast(pl.String).alias(name) for name in _STRATUM),
+        others=pl.struct(others).rank("dense") if others else pl.lit(0),
     ).with_columns(is_diagnosis=(pl.col("dimension") == "indication") & (pl.col("indication") == "all"))
     is_diagnosis = pl.col("is_diagnosis")
     strata = named.with_columns(

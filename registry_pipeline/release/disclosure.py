@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from registry_pipeline.errors import GateRefusedError
+from registry_pipeline.release.drawn import drawn, of_their_own, with_source
 from registry_pipeline.release.mart_contracts import SUPPRESSION_FLAGS, MartColumn, MartContract, Nested
 from registry_pipeline.release.quantities import is_small
 from registry_pipeline.release.secondary import also_hidden, exposed_rows
@@ -93,10 +94,15 @@ def withhold(
     shown = [suppress(frame, contract, small_cell) for frame, contract in marts]
     hidden = also_hidden(marts, _hidden_rows(shown), small_cell)
     edges = np.cumsum([frame.height for frame in shown])
-    return {
+    found = {
         contract.name: _also(frame, contract, flags)
         for frame, (_, contract), flags in zip(shown, marts, np.split(hidden, edges[:-1]), strict=True)
     }
+    for name, source in drawn(frames, contracts):
+        frame = suppress(in_order(frames[name], contracts[name]), contracts[name], small_cell)
+        flags = with_source(frame, found[source], contracts[source].grain, pl.col("is_suppressed"))
+        found[name] = _also(frame, contracts[name], flags)
+    return found
 
 
 def _also(shown: pl.DataFrame, contract: MartContract, hidden: Flags) -> pl.DataFrame:
@@ -112,8 +118,8 @@ def _also(shown: pl.DataFrame, contract: MartContract, hidden: Flags) -> pl.Data
 def _in_order(
     frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, MartContract]
 ) -> list[tuple[pl.DataFrame, MartContract]]:
-    """Return marts in the order of their names, rows in the order of their grain."""
-    return [(in_order(frames[name], contracts[name]), contracts[name]) for name in sorted(frames)]
+    """Return the marts with figures of their own in the order of their names, rows in the order of their grain."""
+    return [(in_order(frames[name], contracts[name]), contracts[name]) for name in of_their_own(frames, contracts)]
 
 
 def _hidden_rows(frames: Iterable[pl.DataFrame]) -> Flags:
@@ -213,6 +219,13 @@ def assert_nothing_exposed(
             raise GateRefusedError(
                 f"marts.{contract.name} does not have the same rows in both databases.",
                 remedy="Nothing was published. Report this: it is a fault of the pipeline.",
+            )
+    for name, source in drawn(shown, contracts):
+        tells = with_source(shown[name], shown[source], contracts[source].grain, pl.col("is_suppressed"))
+        if (tells & ~shown[name].get_column("is_suppressed").to_numpy()).any():
+            raise GateRefusedError(
+                f"marts.{name} shows figures that marts.{source} hides.",
+                remedy="Nothing was published. Report this: it is a fault of the disclosure control.",
             )
     found = exposed_rows(true, _hidden_rows(frame for frame, _ in released), small_cell)
     if found.any():

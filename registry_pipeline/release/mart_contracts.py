@@ -98,6 +98,8 @@ class MartContract:
     """(whole, part): the difference of the two is a cell too."""
     nested: tuple[Nested, ...]
     """So is the difference of two rows of which one's patients are among the other's."""
+    drawn_from: str | None
+    """The mart of which each row puts two rows side by side: those of `level` and of `reference_level`."""
     rules: tuple[MartRule, ...]
     file: Path
 
@@ -166,6 +168,7 @@ class _Reader:
             grain=tuple(custom["grain"]),
             complements=tuple((str(whole), str(part)) for whole, part in self.pairs(custom.get("complements"))),
             nested=tuple(self.nested(custom)),
+            drawn_from=custom.get("drawn_from"),
             rules=tuple(self.rules()),
             file=self.yaml.file,
         )
@@ -259,6 +262,8 @@ class _Reader:
         for one in contract.nested:
             if one.key not in contract.grain:
                 raise self.fail(f"`{one.key}` in nested is not a key.", _CUSTOM)
+        if contract.drawn_from and (missing := sorted({"dimension", "level", "reference_level"} - set(names))):
+            raise self.fail(f"A mart that is drawn from another needs `{missing[0]}`.", _CUSTOM)
         self.check_rules(contract)
 
     def check_rules(self, contract: MartContract) -> None:

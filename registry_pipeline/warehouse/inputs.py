@@ -36,7 +36,8 @@ def clinic_feeds(settings: Settings) -> dict[str, Feed]:
 
 def _parts(settings: Settings) -> Iterator[bytes]:
     yield version("registry-pipeline").encode()
-    yield f"small_cell={settings.small_cell}".encode()
+    for name in ("small_cell", "min_clinics", "max_clinic_share", "sensitive_below"):
+        yield f"{name}={getattr(settings, name)}".encode()
     yield load_contracts(settings).fingerprint.encode()
     for clinic_id, feed in clinic_feeds(settings).items():
         yield f"{clinic_id}={feed.clinic_type}|{feed.deid_method}".encode()

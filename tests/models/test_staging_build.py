@@ -246,6 +246,9 @@ def test_the_fingerprint_changes_with_deliveries_feeds_and_settings_that_matter(
     (settings.layout.root / "feeds" / "C001.yaml").write_text(FEED.format(clinic_type="hospital"), encoding="utf-8")
     seen.add(inputs_fingerprint(settings))
     seen.add(inputs_fingerprint(Settings(home=settings.home, small_cell=5)))
+    seen.add(inputs_fingerprint(Settings(home=settings.home, min_clinics=1)))
+    seen.add(inputs_fingerprint(Settings(home=settings.home, max_clinic_share=0.9)))
+    seen.add(inputs_fingerprint(Settings(home=settings.home, sensitive_below=20)))
     assert len(seen) == 5
     assert inputs_fingerprint(Settings(home=settings.home, threads=1)) in seen
 

@@ -340,3 +340,39 @@ def test_only_what_changed_by_few_is_repeated_where_marts_have_nothing_in_common
     kept = [{"one": old, "two": mart(contract, ("all", 400, 900))}]
     news = {"one": new, "two": mart(contract, ("all", 500, 1100))}
     assert hold_back_marts(news, news, kept, contracts, SMALL_CELL)[1] == {"one": 1, "two": 0}
+
+
+def test_a_contrast_is_repeated_with_a_row_it_is_drawn_from(tmp_path, table):
+    keys = TABLE.replace(
+        "role: key}\n- {name: numerator",
+        "role: key}\n- {name: reference_level, physicalType: VARCHAR, description: The other., role: key}\n- {name: numerator",
+    )
+    drawn = mart_contract(
+        tmp_path,
+        columns=keys,
+        rules="[]",
+        grain="[indication, dimension, level, reference_level]",
+        drawn_from="response_rates",
+    )
+    contracts = {"response_rates": table, "contrasts": replace(drawn, name="contrasts")}
+    cells = dict.fromkeys(product("ab", "cd", "ef"), (40, 80))
+    truths = (
+        with_margins(cells),
+        with_margins(dict.fromkeys(cells, (60, 120)) | {("a", "c", "e"): (41, 82), ("a", "c", "f"): (41, 82)}),
+    )
+    news, olds = (
+        {
+            "response_rates": truth,
+            "contrasts": truth.filter(pl.col("level") == "c")
+            .with_columns(reference_level=pl.lit("d"))
+            .select(drawn.column_names),
+        }
+        for truth in reversed(truths)
+    )
+    shown, n_repeated = hold_back_marts(news, news, [olds], contracts, SMALL_CELL)
+    reasons = dict(shown["contrasts"].select("indication", "suppression_reason").iter_rows())
+    of_source = shown["response_rates"].filter(
+        pl.col("level").is_in(["c", "d"]) & pl.col("suppression_reason").is_not_null()
+    )
+    assert {name for name, reason in reasons.items() if reason} == set(of_source["indication"])
+    assert n_repeated["contrasts"] == len([reason for reason in reasons.values() if reason]) >= 1

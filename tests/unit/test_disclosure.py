@@ -281,6 +281,36 @@ def test_the_same_figure_of_another_mart_is_hidden_with_it(with_levels, tmp_path
         assert_nothing_exposed(frames, elsewhere, contracts, SMALL_CELL)
 
 
+@pytest.fixture
+def contrast(tmp_path: Path) -> MartContract:
+    keys = "".join(
+        f"- {{name: {name}, physicalType: VARCHAR, required: true, description: A level., role: key}}\n"
+        for name in ("dimension", "reference_level")
+    )
+    contract = mart_contract(
+        tmp_path / "contrast",
+        columns=keys + COLUMNS.lstrip(),
+        grain="[instrument, dimension, level, reference_level]",
+        drawn_from="response_rates",
+    )
+    return replace(contract, name="contrasts")
+
+
+def test_a_contrast_is_shown_where_both_rows_it_is_drawn_from_are(with_levels, contrast):
+    pairs = {"C001": "C003", "C003": "C004", "C004": "C001"}
+    rows = CLINICS.filter(pl.col("level").is_in(list(pairs))).with_columns(
+        reference_level=pl.col("level").replace_strict(pairs)
+    )
+    contracts = {"response_rates": with_levels, "contrasts": contrast}
+    built = {"response_rates": CLINICS, "contrasts": rows}
+    found = withhold(built, contracts, SMALL_CELL)
+    assert found["response_rates"].filter("is_suppressed")["level"].to_list() == ["C002", "C004"]
+    assert found["contrasts"].filter("is_suppressed")["level"].to_list() == ["C003", "C004"]
+    assert_nothing_exposed(built, found, contracts, SMALL_CELL)
+    with pytest.raises(GateRefusedError, match=r"marts.contrasts shows figures that marts.response_rates hides"):
+        assert_nothing_exposed(built, found | {"contrasts": with_flags(rows)}, contracts, SMALL_CELL)
+
+
 NESTED = "[{key: instrument, counts: [numerator], pairs: [[phq9, gad7]]}]"
 
 
