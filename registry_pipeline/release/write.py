@@ -60,7 +60,7 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     built = {name: in_order(frame, marts[name]) for name, frame in found.items()}
     groups = read_groups(read_strata(restricted, settings), settings)
     veiled = {name: hide_groups(frame, marts[name], groups) for name, frame in built.items()}
-    withheld = withhold(veiled, marts, settings.small_cell)
+    withheld, proof = withhold(veiled, marts, settings.small_cell)
     fresh, true = ({name: rounded(frame, marts[name]) for name, frame in each.items()} for each in (withheld, built))
     released, n_repeated = hold_back_all(fresh, true, marts, settings)
     write_public(public, restricted, released, marts, settings)
@@ -69,7 +69,7 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     findings = gate_marts(marts, built, shown)
     for name, frame in shown.items():
         assert_nothing_small(frame, marts[name], settings.small_cell)
-    assert_nothing_exposed(veiled, shown, marts, settings.small_cell)
+    assert_nothing_exposed(veiled, shown, marts, settings.small_cell, proof)
     for finding in findings:
         progress.message(f"Warning: {finding.check} fails on {finding.n_rows} rows.")
     write_data_docs(staged, marts, shown, findings)

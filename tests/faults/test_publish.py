@@ -377,7 +377,7 @@ def test_what_no_contract_declares_blocks(settings, publish_build, sql):
 @pytest.mark.usefixtures("gate")
 def test_a_failure_of_suppression_itself_blocks(settings, publish_build, monkeypatch):
     publish_build(OLD)
-    monkeypatch.setattr(write, "withhold", lambda frames, _contracts, _small_cell: frames)
+    monkeypatch.setattr(write, "withhold", lambda frames, _contracts, _small_cell: (frames, None))
     with pytest.raises(GateRefusedError, match="left something to see"):
         publish_build(NEW, mart=mart_frame(("C002", 3, 64)))
     assert_old_release_is_current(settings)
@@ -393,9 +393,10 @@ def test_a_release_that_shows_a_row_that_gives_a_hidden_one_away_is_blocked(sett
     monkeypatch.setattr(
         write,
         "withhold",
-        lambda frames, contracts, small_cell: {
-            name: suppress(frame, contracts[name], small_cell) for name, frame in frames.items()
-        },
+        lambda frames, contracts, small_cell: (
+            {name: suppress(frame, contracts[name], small_cell) for name, frame in frames.items()},
+            None,
+        ),
     )
     mart = mart_frame(("all", 120, 214), ("C001", 115, 150), ("C002", 5, 64)).with_columns(
         dimension=pl.when(pl.col("level") == "all").then(pl.lit("overall")).otherwise(pl.lit("clinic_id"))

@@ -94,7 +94,7 @@ def test_a_contrast_is_hidden_where_the_group_it_is_compared_with_rests_on_one_c
 def test_what_is_hidden_for_few_clinics_cannot_be_worked_out_of_the_rest(tmp_path, contract):
     one = strata(("all", "setting", "hospital", "all", 1, 1.0))
     veiled = hide_groups(by_setting("gad7"), contract, read_groups(one, settings_with(tmp_path)))
-    found = withhold({contract.name: veiled}, {contract.name: contract}, 10)[contract.name]
+    found = withhold({contract.name: veiled}, {contract.name: contract}, 10)[0][contract.name]
     reasons = dict(found.select("level", "suppression_reason").iter_rows())
     assert reasons == {"all": None, "clinic": None, "hospital": "few_clinics", "home": "small_cell"}
 

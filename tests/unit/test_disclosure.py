@@ -200,7 +200,7 @@ CLINICS = clinics(("C001", 100, 140), ("C002", 5, 64), ("C003", 30, 60), ("C004"
 
 
 def withheld(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
-    return withhold({contract.name: frame}, {contract.name: contract}, SMALL_CELL)[contract.name]
+    return withhold({contract.name: frame}, {contract.name: contract}, SMALL_CELL)[0][contract.name]
 
 
 def prove(built: pl.DataFrame, shown: pl.DataFrame, contract: MartContract) -> None:
@@ -225,6 +225,17 @@ def test_the_proof_refuses_a_row_that_gives_a_hidden_one_away_and_says_how_many(
     shown = suppress(CLINICS, with_levels, SMALL_CELL)
     with pytest.raises(GateRefusedError, match=r"small cells that they hide: response_rates \(1 rows\)"):
         prove(with_flags(CLINICS), shown, with_levels)
+
+
+def test_a_proof_is_of_the_rows_that_were_hidden_and_of_more_and_of_no_fewer(with_levels):
+    frames, contracts = {"response_rates": CLINICS}, {"response_rates": with_levels}
+    found, proof = withhold(frames, contracts, SMALL_CELL)
+    more = found["response_rates"].with_columns(is_suppressed=pl.lit(value=True))
+    for shown in (found, {"response_rates": more}):
+        assert_nothing_exposed(frames, shown, contracts, SMALL_CELL, proof)
+    fewer = {"response_rates": suppress(CLINICS, with_levels, SMALL_CELL)}
+    with pytest.raises(GateRefusedError, match="give away"):
+        assert_nothing_exposed(frames, fewer, contracts, SMALL_CELL, proof)
 
 
 def test_the_proof_refuses_a_release_that_has_other_rows_than_the_build(with_levels):
@@ -273,7 +284,7 @@ def test_the_same_figure_of_another_mart_is_hidden_with_it(with_levels, tmp_path
     marts = {"one": (CLINICS, with_levels), "other": (CLINICS.with_columns(instrument=pl.lit("x")), own)}
     contracts = {name: replace(contract, name=name) for name, (_, contract) in marts.items()}
     frames = {name: frame for name, (frame, _) in marts.items()}
-    found = withhold(frames, contracts, SMALL_CELL)
+    found, _ = withhold(frames, contracts, SMALL_CELL)
     assert found["one"].filter("is_suppressed")["level"].to_list() == ["C002", "C004"]
     assert sorted(found["other"].filter("is_suppressed")["level"]) == ["C002", "C004"]
     elsewhere = found | {"other": with_flags(frames["other"])}
@@ -303,7 +314,7 @@ def test_a_contrast_is_shown_where_both_rows_it_is_drawn_from_are(with_levels, c
     )
     contracts = {"response_rates": with_levels, "contrasts": contrast}
     built = {"response_rates": CLINICS, "contrasts": rows}
-    found = withhold(built, contracts, SMALL_CELL)
+    found, _ = withhold(built, contracts, SMALL_CELL)
     assert found["response_rates"].filter("is_suppressed")["level"].to_list() == ["C002", "C004"]
     assert found["contrasts"].filter("is_suppressed")["level"].to_list() == ["C003", "C004"]
     assert_nothing_exposed(built, found, contracts, SMALL_CELL)
