@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _STRATUM = ("indication", "dimension", "level")
 _PLACE, _FIGURE, _SUM = 1, 2, 3
+_SOON_EQUAL = 3
+_BLUR = 0.1
 _MOST_KINDS = 1000
 """More than any mart counts."""
 
@@ -128,7 +130,9 @@ def protected(value: Floats, small_cell: int) -> Floats:
 
 
 def _veiled(value: Floats, equations: Sums, was_hidden: Flags, small_cell: int) -> Floats:
-    """Return what each cell must possibly be in rows hidden for another reason: more, by above the threshold.
+    """Return what each cell must possibly be in rows hidden for another reason: more, by a tenth.
+
+    It is the rule of statistical offices for cells that one contributor dominates (a p %-rule, of 10 %).
 
     Parts of a whole that is nothing are nothing, and there is no harm in that: it is said of everybody.
     """
@@ -137,7 +141,8 @@ def _veiled(value: Floats, equations: Sums, was_hidden: Flags, small_cell: int) 
     of_whole[equations.equation[wholes]] = value[equations.row[wholes]]
     is_nothing = np.zeros(len(value), dtype=bool)
     is_nothing[equations.row[of_whole[equations.equation] == 0]] = True
-    return np.where(was_hidden & ~is_nothing, value + small_cell + 1, 0.0)
+    blur = np.clip(np.ceil(value * _BLUR), 1, small_cell + 1)
+    return np.where(was_hidden & ~is_nothing, value + blur, 0.0)
 
 
 def _kinds(cell: Ints, code: Ints) -> Ints:
@@ -176,12 +181,10 @@ class _Places:
 
 def _places(frame: pl.DataFrame, contract: MartContract, first_row: int, first_slot: int, code: int) -> _Places:
     """Return where the figures of a mart stand, and the sums between these places."""
-    stratum, column, n_columns = _strata(frame, contract)
     possible, found = sums(frame, contract), quantities(frame, contract)
     every = np.concatenate([np.zeros(0), *(quantity.value for quantity in found)])
     slot = np.flatnonzero(~np.isnan(every))
     row, number, value = slot % max(frame.height, 1), slot // max(frame.height, 1), every[slot] + 0.0
-    of_column = added(n_columns * len(found), column[row] + number * n_columns, mixed(_PLACE, stratum[row], value))
     place = np.full(len(every), -1)
     place[slot] = np.arange(len(slot))
     terms, n_sums = [NOTHING], 0
@@ -191,7 +194,7 @@ def _places(frame: pl.DataFrame, contract: MartContract, first_row: int, first_s
         n_sums += holding.n_equations
     equation, at, sign = (np.concatenate(part) for part in zip(*terms, strict=True))
     return _Places(
-        mixed(_FIGURE, of_column[column[row] + number * n_columns], stratum[row]),
+        _named(_columns(frame, contract), row, number, value, len(found)),
         row + first_row,
         slot + first_slot,
         value,
@@ -201,13 +204,30 @@ def _places(frame: pl.DataFrame, contract: MartContract, first_row: int, first_s
     )
 
 
-def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, int]:
-    """Return of each row its stratum, and the column it is in: all strata of a dimension that agree in all other keys.
+@dataclass(frozen=True)
+class _Columns:
+    """The strata of a mart's rows. A column is all strata of a dimension that agree in all other keys.
+
+    Args:
+        stratum: Of each row, as a number.
+        column: Of each row.
+        main: Of each row, the column with the whole registry and the diagnoses; -1 where there is none.
+        n_columns: How many columns there are.
+    """
+
+    stratum: Hashes
+    column: Ints
+    main: Ints
+    n_columns: int
+
+
+def _columns(frame: pl.DataFrame, contract: MartContract) -> _Columns:
+    """Return the columns of a mart.
 
     A diagnosis as a level is the stratum of that diagnosis; what has levels and no dimension is of clinics.
     """
     keys = [name for name in contract.grain if name in frame.columns]
-    has_level = "level" in keys
+    has_level, has_indication = "level" in keys, "indication" in keys
     default = {"indication": "all", "dimension": "clinic" if has_level else "overall", "level": "all"}
     # A dimension without levels, as in a test of all of them, is about everybody in it.
     own = [name for name in _STRATUM if name in keys and (name != "dimension" or has_level)]
@@ -215,23 +235,41 @@ def _strata(frame: pl.DataFrame, contract: MartContract) -> tuple[Hashes, Ints, 
     named = frame.select(
         *((pl.col(name) if name in own else pl.lit(default[name])).cast(pl.String).alias(name) for name in _STRATUM),
         others=pl.struct(others).rank("dense") if others else pl.lit(0),
-    ).with_columns(is_diagnosis=(pl.col("dimension") == "indication") & (pl.col("indication") == "all"))
-    is_diagnosis = pl.col("is_diagnosis")
-    strata = named.with_columns(
-        indication=pl.when(is_diagnosis).then(pl.col("level")).otherwise(pl.col("indication")),
-        dimension=pl.when(is_diagnosis).then(pl.lit("overall")).otherwise(pl.col("dimension")),
-        level=pl.when(is_diagnosis).then(pl.lit("all")).otherwise(pl.col("level")),
     )
-    columns = strata.select(
-        stratum=pl.concat_str(*_STRATUM, separator="\x1f").hash(),
-        # Shown as level and as whole a diagnosis is in two columns, which may or may not agree.
-        column=pl.struct("others", "dimension", "is_diagnosis", is_all=pl.col("indication") == "all")
+    is_diagnosis = (pl.col("dimension") == "indication") & (pl.col("indication") == "all")
+    # Where diagnoses have rows of their own as well, the levels are another column, which may or may not agree.
+    is_main = (pl.col("dimension") == "overall") | (is_diagnosis & (not has_indication))
+    found = named.select(
+        is_main=is_main,
+        stratum=pl.when(is_diagnosis)
+        .then(pl.concat_str("level", pl.lit("overall"), pl.lit("all"), separator="\x1f"))
+        .otherwise(pl.concat_str(*_STRATUM, separator="\x1f"))
+        .hash(),
+        column=pl.when(is_main)
+        .then(pl.struct("others", dimension=pl.lit("overall"), is_all=pl.lit(value=False)))
+        .otherwise(pl.struct("others", "dimension", is_all=pl.col("indication") == "all"))
         .rank("dense")
         .cast(pl.Int64)
         - 1,
-    )
-    column = columns["column"].to_numpy()
-    return columns["stratum"].to_numpy(), column, int(column.max()) + 1 if len(column) else 0
+        others="others",
+    ).with_columns(main=pl.when("is_main").then("column").min().over("others").fill_null(-1))
+    column, main = found["column"].to_numpy(), found["main"].to_numpy()
+    return _Columns(found["stratum"].to_numpy(), column, main, int(column.max()) + 1 if len(column) else 0)
+
+
+def _named(columns: _Columns, row: Ints, number: Ints, value: Floats, n_quantities: int) -> Hashes:
+    """Return a number for each figure that figures with the same number are the same as.
+
+    Two or three numbers are soon equal by chance; then the numbers of the whole registry and of the diagnoses must be
+    equal as well.
+    """
+    size = columns.n_columns * n_quantities
+    column, main = (places[row] + number * columns.n_columns for places in (columns.column, columns.main))
+    of_column = added(size, column, mixed(_PLACE, columns.stratum[row], value))
+    is_long = np.bincount(column, minlength=size) > _SOON_EQUAL
+    by_itself = is_long[column] | (columns.main[row] == columns.column[row]) | (columns.main[row] < 0)
+    both = mixed(_PLACE, of_column[column], of_column[main])
+    return mixed(_FIGURE, np.where(by_itself, of_column[column], both), columns.stratum[row])
 
 
 def _all_sums(parts: Sequence[_Places], cell: Ints) -> Sums:
