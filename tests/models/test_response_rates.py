@@ -13,6 +13,8 @@ from tests.warehouse_harness import Project, Query, Warehouse, expand
 
 Rows = list[dict[str, Any]]
 
+RESPONSE = "intermediate.int_response"
+RATES = "marts.response_rates"
 ALL_RATES = "select * from marts.response_rates order by all"
 
 
@@ -47,20 +49,22 @@ def _baseline(score: float, instrument: str = "phq9", number: int = 1) -> dict[s
     return _score(-1, score, instrument, number)
 
 
-def _responses(warehouse: Warehouse, cohort: Rows, scores: Rows, sessions: Rows = ()) -> Query:
+def _responses(
+    warehouse: Warehouse, cohort: Rows, scores: Rows, sessions: Rows = (), targets: tuple[str, ...] = (RATES,)
+) -> Query:
     return warehouse(
         {
             "intermediate.int_cohort": cohort,
             "intermediate.int_session": sessions,
             "intermediate.int_score": scores,
         },
-        "intermediate.int_response",
-        "marts.response_rates",
+        *targets,
     )
 
 
 def _flags(warehouse: Warehouse, instrument: str, baseline: float, score: float) -> dict[str, Any]:
-    query = _responses(warehouse, [_patient()], [_baseline(baseline, instrument), _score(28, score, instrument)])
+    scores = [_baseline(baseline, instrument), _score(28, score, instrument)]
+    query = _responses(warehouse, [_patient()], scores, targets=(RESPONSE,))
     (found,) = query(
         """
         select is_response, is_substantial, is_remission, is_deterioration
@@ -117,7 +121,9 @@ def test_half_of_a_prorated_baseline_is_a_response(project: Project, baseline: s
 def test_a_window_is_mature_when_data_could_be_recorded_to_its_end(
     warehouse: Warehouse, cut: int, mature: bool
 ) -> None:
-    query = _responses(warehouse, [_patient(data_cut_day=cut)], [_baseline(20), _score(28, 5)])
+    query = _responses(
+        warehouse, [_patient(data_cut_day=cut)], [_baseline(20), _score(28, 5)], targets=(RESPONSE, RATES)
+    )
     assert query("select is_mature from intermediate.int_response where time_window = 'wk4'") == [{"is_mature": mature}]
     assert bool(query("select * from marts.response_rates where time_window = 'wk4'")) is mature
 
@@ -129,7 +135,8 @@ def test_a_window_is_mature_when_data_could_be_recorded_to_its_end(
 def test_the_carried_score_is_the_windows_else_the_last_before_it_else_the_baseline(
     warehouse: Warehouse, scores: list[tuple[int, int]], carried: int
 ) -> None:
-    query = _responses(warehouse, [_patient()], [_baseline(20), *(_score(day, score) for day, score in scores)])
+    taken = [_baseline(20), *(_score(day, score) for day, score in scores)]
+    query = _responses(warehouse, [_patient()], taken, targets=(RESPONSE,))
     assert query("select carried_score from intermediate.int_response where time_window = 'wk4'") == [
         {"carried_score": Decimal(carried)}
     ]
