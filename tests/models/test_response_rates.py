@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from tests.warehouse_harness import Project, Query, Warehouse, expand
 
 Rows = list[dict[str, Any]]
@@ -318,7 +319,7 @@ def test_both_cuts_of_remission_stand_side_by_side(warehouse: Warehouse) -> None
 SCORES = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 27)), max_size=6)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     patients=st.lists(st.tuples(st.integers(5, 27), SCORES, st.integers(15, 60)), min_size=1, max_size=6),
     order=st.randoms(),

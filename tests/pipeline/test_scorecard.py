@@ -20,6 +20,7 @@ from registry_pipeline.release.quality import DATA_QUALITY
 from registry_pipeline.scorecard.findings import fill, gather_findings
 from registry_pipeline.scorecard.measure import SCORECARD, measure
 from tests.pipeline.conftest import COURSE_HEADER, Workbench, course_line, patient_id
+from tests.properties import examples
 
 Judged = Callable[..., dict[str, Any]]
 
@@ -268,7 +269,7 @@ def test_a_clinic_whose_months_always_differ_has_wider_limits(judged: Judged) ->
 months = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.lists(months, min_size=3, max_size=6), months)
 def test_limits_are_shares_around_the_past_rate_and_decide_alone(judged, past, now) -> None:
     row = judged(past, now)
@@ -278,7 +279,7 @@ def test_limits_are_shares_around_the_past_rate_and_decide_alone(judged, past, n
     assert row["is_drifting"] == (not row["drift_low"] <= row["rate"] <= row["drift_high"])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.integers(0, 300), st.integers(3, 8))
 def test_a_month_like_all_the_others_never_drifts(judged, numerator, n_months) -> None:
     assert judged([(numerator, 300)] * n_months, (numerator, 300))["is_drifting"] is False

@@ -12,6 +12,7 @@ from registry_pipeline.release.attack import quantities, sums
 from registry_pipeline.release.differencing import hold_back
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress, with_flags
 from registry_pipeline.release.mart_contracts import MartContract
+from tests.properties import examples
 from tests.release_support import mart_contract, mart_frame
 
 SMALL_CELL = 10
@@ -153,7 +154,7 @@ def told(new: pl.DataFrame, old: pl.DataFrame, contract: MartContract) -> list[s
 
 @pytest.mark.slow
 @given(nights)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_two_releases_show_a_change_of_1_to_10_in_a_cell(contract, rows):
     truths = [mart(contract, *((f"C{n}", *pair) for n, pair in enumerate(night))) for night in rows]
     releases = publish(contract, truths)
@@ -163,7 +164,7 @@ def test_no_two_releases_show_a_change_of_1_to_10_in_a_cell(contract, rows):
 
 
 @given(nights)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_is_the_new_one_or_the_one_before_or_hidden_and_the_same_data_change_nothing(contract, rows):
     truths = [mart(contract, *((f"C{n}", *pair) for n, pair in enumerate(night))) for night in rows]
     releases = publish(contract, truths)

@@ -17,6 +17,7 @@ from registry_pipeline.feeds.readers.csv import open_csv
 from registry_pipeline.feeds.readers.excel import open_excel
 from registry_pipeline.feeds.readers.ndjson import open_ndjson
 from registry_pipeline.feeds.readers.parquet import open_parquet
+from tests.properties import examples
 
 Row = tuple[object, ...]
 
@@ -113,7 +114,7 @@ def quoted(cell: str) -> str:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), st.integers(8, 64))
 def test_whatever_is_properly_quoted_is_read_back_unaltered(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, str, str]], batch: int
@@ -128,7 +129,7 @@ plain = st.text("abc123 .-", max_size=5)
 damage = st.sampled_from(['x,"y', "x", "x,y,z,w", 'x,y"y,z', '"x"x,y,z'])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.one_of(st.tuples(plain, plain, plain), damage), min_size=1, max_size=30), st.integers(8, 200))
 def test_no_undamaged_line_is_lost_altered_or_moved_by_its_damaged_neighbours(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str, str] | str], batch: int
