@@ -123,6 +123,7 @@ def test_a_name_in_a_rule_across_tables_that_means_nothing_is_an_error_at_its_li
     assert abs((error.value.line or 0) - line_of(settings, new)) < 20
 
 
+@pytest.mark.slow
 def test_lint_tells_of_a_rule_across_tables_that_names_an_unknown_column(edited: Edit) -> None:
     (problem,) = lint_content(edited("course.patient.weight_kg", "course.patient.weight")).problems
     assert "has no column `weight`" in str(problem)
