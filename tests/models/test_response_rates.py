@@ -107,6 +107,7 @@ def test_definitions_are_those_of_the_instrument(
 
 
 @pytest.mark.parametrize(("baseline", "score"), [("1.33333333", "0.66666667"), ("14", "7.00000000")])
+@pytest.mark.slow
 def test_half_of_a_prorated_baseline_is_a_response(project: Project, baseline: str, score: str) -> None:
     """4/3 and 2/3 are exactly half of each other; their decimals are not."""
     sql = expand(
@@ -354,6 +355,7 @@ def _assert_ordered(found: dict[str, dict[str, Any]]) -> None:
         assert found["composite"]["rate"] <= nri
 
 
+@pytest.mark.slow
 def test_the_same_records_delivered_twice_change_nothing(warehouse: Warehouse) -> None:
     once, twice = (warehouse(_deliveries(n), "marts.response_rates")(ALL_RATES) for n in (1, 2))
     assert once == twice

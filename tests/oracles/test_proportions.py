@@ -28,6 +28,7 @@ def wilson(project: Project) -> Wilson:
     return interval
 
 
+@pytest.mark.slow
 def test_the_wilson_macro_is_the_oracles_to_1e_9(wilson: Wilson, shared: Path) -> None:
     rows = _rows(shared)
     assert rows
@@ -36,11 +37,13 @@ def test_the_wilson_macro_is_the_oracles_to_1e_9(wilson: Wilson, shared: Path) -
         assert wilson(int(row["x"]), int(row["n"])) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_wilson_macro_has_no_interval_for_nobody(wilson: Wilson) -> None:
     assert wilson(0, 0) == (None, None)
 
 
 @pytest.mark.parametrize(("numerator", "denominator"), [(0, 30), (30, 30), (3, 47)])
+@pytest.mark.slow
 def test_the_wilson_interval_is_symmetric_in_success_and_failure(
     wilson: Wilson, numerator: int, denominator: int
 ) -> None:

@@ -74,6 +74,7 @@ def courses(*lines: str) -> str:
     return "\n".join([COURSE_HEADER, *lines]) + "\n"
 
 
+@pytest.mark.slow
 def test_a_record_that_breaks_two_rules_of_a_dimension_counts_once(bench: Workbench, contracts: Contracts) -> None:
     bench.drop(
         "course.csv",
@@ -163,6 +164,7 @@ def test_every_refused_record_is_in_the_numerator_of_some_dimension(bench: Workb
     assert numerators >= n_records
 
 
+@pytest.mark.slow
 def test_status_says_whether_there_are_findings_and_whether_they_are_too_many(
     bench: Workbench, contracts: Contracts
 ) -> None:

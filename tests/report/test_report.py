@@ -61,14 +61,20 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
 
 
-@pytest.fixture
-def report(tmp_path: Path, settings: Settings) -> Report:
-    """Write a public database with the marts given, and return its report as read back."""
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Write a public database with the marts given, and return its report as read back; of the same marts once."""
+    pages: dict[str, ReadPage] = {}
 
     def make(marts: dict[str, list[dict[str, object]]], **rest: object) -> ReadPage:
-        folder = write_public(tmp_path / "release", settings, marts, **rest)
-        write_report(folder, settings)
-        return read_html((folder / "report.html").read_text(encoding="utf-8"))
+        given = repr((marts, rest))
+        if given not in pages:
+            folder = tmp_path_factory.mktemp("release")
+            settings = Settings(home=folder / "home")
+            write_public(folder, settings, marts, **rest)
+            write_report(folder, settings)
+            pages[given] = read_html((folder / "report.html").read_text(encoding="utf-8"))
+        return pages[given]
 
     return make
 

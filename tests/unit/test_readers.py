@@ -83,6 +83,7 @@ def test_latin_1_with_semicolons_is_read_as_the_feed_says(file: Path) -> None:
     assert read_csv(file, content, delimiter=";", encoding="latin-1")[0] == [("1,5", "ä", 2)]
 
 
+@pytest.mark.slow
 def test_an_open_quote_across_a_block_border_is_still_one_record(file: Path) -> None:
     content = b"a,b\n" + b"".join(b"%d,x\n" % number for number in range(50)) + b'50,"two\nlines"\n51,z\n'
     for batch in range(5, 60):

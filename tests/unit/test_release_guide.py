@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def database(home: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(home / "current/registry.duckdb"), read_only=True)
     yield connection
