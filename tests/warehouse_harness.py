@@ -8,6 +8,7 @@ run as well. The project is compiled when it has changed; a build makes only wha
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from typing import Any
 
 import duckdb
@@ -158,7 +159,13 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 @pytest.fixture(scope="session")
 def project(sources: Sources) -> Project:
     """Return the SQL project as production runs it, over a database in memory."""
-    return Project(read_plan(sources.settings), sources)
+    plans = sources.settings.plans
+    assert plans is not None
+    plans.mkdir(parents=True, exist_ok=True)
+    with (plans / "lock").open("w") as lock:
+        # One process compiles what has changed, the others wait for it.
+        flock(lock, LOCK_EX)
+        return Project(read_plan(sources.settings), sources)
 
 
 @pytest.fixture

@@ -281,6 +281,7 @@ def test_text_from_data_is_escaped(report: Report) -> None:
     assert "b" not in {tag for tag, _ in page.tags}
 
 
+@pytest.mark.slow
 def test_the_same_release_gives_the_same_page_byte_for_byte(tmp_path: Path, settings: Settings) -> None:
     pages = []
     for name, order in (("one", 1), ("two", -1)):
