@@ -83,6 +83,7 @@ def test_without_censoring_survival_is_the_share_still_in_response(warehouse: Wa
         assert row["survival"] == pytest.approx(1 - row["numerator"] / row["denominator"], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_order_of_patients_changes_nothing(warehouse: Warehouse) -> None:
     patients = [Patient(5 + 2 * n % 90, n % 4, route_code=("iv", "im")[n % 2]) for n in range(60)]
     first, second = (
@@ -153,6 +154,7 @@ def test_gaps_are_summed_up_by_quartiles_and_long_ones_counted(warehouse: Wareho
     }
 
 
+@pytest.mark.slow
 def test_a_median_gap_of_fourteen_days_needs_no_second_curve(warehouse: Warehouse) -> None:
     assert warehouse(assessments([14, 14, 14]), BETWEEN_VISITS)(f"select * from {BETWEEN_VISITS}") == []
     rows = warehouse(assessments([15, 15, 15]), BETWEEN_VISITS)(
@@ -181,6 +183,7 @@ def test_groups_without_an_event_are_not_compared(warehouse: Warehouse) -> None:
     assert warehouse(tables_of(patients), COMPARISONS)(f"select * from {COMPARISONS}") == []
 
 
+@pytest.mark.slow
 def test_an_empty_registry_makes_empty_marts(warehouse: Warehouse) -> None:
     marts = (LANDMARKS, SENSITIVITY, GAPS, BETWEEN_VISITS, COMPARISONS)
     query = warehouse({}, *marts)

@@ -167,6 +167,7 @@ def test_a_spreadsheet_does_not_run_a_file_name(clinic: Workbench) -> None:
     assert rows[0]["file"] == "'=HYPERLINK(1).csv"
 
 
+@pytest.mark.slow
 def test_what_a_later_file_replaced_is_no_longer_to_be_fixed(clinic: Workbench) -> None:
     clinic.drop("course_2.csv", f"{COURSE_HEADER}\n{course_line(1)}\n{course_line(2)}\n")
     clinic.ingest()
@@ -191,6 +192,7 @@ def test_a_clinic_without_files_is_named(bench: Workbench) -> None:
         clinic_figures(bench.settings, "C999")
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_files_and_asks_for_a_clinic(clinic: Workbench, tmp_path: Path) -> None:
     home, page = str(clinic.home), str(tmp_path / "C001.html")
     done = CliRunner().invoke(app, ["quarantine", "--home", home, "--clinic", "C001", "--report", page])

@@ -92,6 +92,7 @@ def test_a_record_that_breaks_two_rules_of_a_dimension_counts_once(bench: Workbe
     assert {row["arrival_month"] for row in rows} == {receipt.received_at[:7]}
 
 
+@pytest.mark.slow
 def test_two_different_records_with_one_key_count_both_and_a_repeated_one_not_at_all(
     bench: Workbench, contracts: Contracts
 ) -> None:

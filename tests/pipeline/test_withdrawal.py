@@ -103,6 +103,7 @@ def test_receipts_keep_the_counts_of_ingest_and_say_what_was_erased(
     assert erased == clinic.of(patient).counts()
 
 
+@pytest.mark.slow
 def test_what_a_dry_run_counts_is_what_is_erased(home: Settings, clinic: Deliveries, patient: str) -> None:
     assert look(home, "C001", patient).lake == clinic.of(patient).counts()
     assert withdraw(home, "C001", {patient: BY_HAND}).lake == clinic.of(patient).counts()
@@ -180,6 +181,7 @@ class TestQuarantine:
         assert found.quarantine["patient"] >= 1
         assert search_home(settings, patient) == []
 
+    @pytest.mark.slow
     def test_a_line_that_could_not_be_split_goes_when_it_names_the_patient(
         self, home: Settings, clinic: Deliveries, patient: str
     ) -> None:
@@ -426,6 +428,7 @@ def test_the_next_night_completes_what_a_crash_has_cut_short(
     assert erased == clinic.of(patient).counts()
 
 
+@pytest.mark.slow
 def test_a_file_left_half_written_by_a_crash_is_removed(home: Settings, patient: str) -> None:
     file = next(home.layout.lake.glob("patient/*/*.parquet"))
     shutil.copy(file, file.with_name(f".{file.name}.tmp"))

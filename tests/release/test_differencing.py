@@ -292,6 +292,7 @@ def test_one_cell_is_not_repeated_alone_where_its_margin_would_tell(table):
     assert_nothing_told(new, shown, old, table)
 
 
+@pytest.mark.slow
 def test_what_is_repeated_does_not_depend_on_the_order_of_rows_or_of_releases(table):
     first, second, new = random_registries(7, 3)
     shown, n_repeated = hold_back(new, second, [first], table, SMALL_CELL)

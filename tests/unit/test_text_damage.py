@@ -85,6 +85,7 @@ def test_one_bad_line_costs_one_line(
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.slow
 def test_lines_end_as_editors_count_and_a_quoted_cell_keeps_its_own_line_ends(
     read: Callable[..., Read], end: str
 ) -> None:
