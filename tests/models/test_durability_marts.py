@@ -154,7 +154,6 @@ def test_gaps_are_summed_up_by_quartiles_and_long_ones_counted(warehouse: Wareho
     }
 
 
-@pytest.mark.slow
 def test_a_median_gap_of_fourteen_days_needs_no_second_curve(warehouse: Warehouse) -> None:
     assert warehouse(assessments([14, 14, 14]), BETWEEN_VISITS)(f"select * from {BETWEEN_VISITS}") == []
     rows = warehouse(assessments([15, 15, 15]), BETWEEN_VISITS)(

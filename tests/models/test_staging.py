@@ -42,7 +42,6 @@ def test_the_same_key_of_two_clinics_is_two_rows(warehouse: Warehouse) -> None:
     assert query("select count(*) as n from staging.stg_patient") == [{"n": 2}]
 
 
-@pytest.mark.slow
 def test_children_of_a_refused_row_are_refused_down_the_chain(warehouse: Warehouse) -> None:
     orphan = _row(1, 3, course_id="k2", patient_id="nobody", start_day=0)
     query = warehouse(
@@ -137,7 +136,6 @@ def test_staging_columns_carry_the_contracts_words(project: Project, layer: str)
     assert model.grain
 
 
-@pytest.mark.slow
 def test_no_row_of_a_patient_who_withdrew_with_deletion_gets_into_staging(warehouse: Warehouse) -> None:
     keep, drop = ({**PATIENT, "patient_id": name, "line": line} for line, name in [(2, "p1"), (3, "p2")])
     events = [
