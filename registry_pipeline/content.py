@@ -19,3 +19,9 @@ def content_path(relative: str) -> Path:
     raise ConfigurationError(
         f"The folder {relative} that ships with the registry is missing.", remedy="Install the package again."
     )
+
+
+def reference_path(own_folder: Path | None, name: str) -> Path:
+    """Return the file of a reference vocabulary: the deployment's own if it has one, else the shipped one."""
+    own = own_folder / name if own_folder else None
+    return own if own is not None and own.exists() else content_path("data_contracts/reference") / name

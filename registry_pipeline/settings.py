@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from registry_pipeline.content import content_path
+from registry_pipeline.content import content_path, reference_path
 from registry_pipeline.lake.paths import Home
 
 NIGHTLY_HOUR = 2
@@ -51,5 +51,4 @@ class Settings(BaseSettings):
 
     def vocabulary_path(self, name: str) -> Path:
         """Return the file of a reference vocabulary: the deployment's own if it has one, else the shipped one."""
-        own = self.reference / name if self.reference else None
-        return own if own is not None and own.exists() else content_path("data_contracts/reference") / name
+        return reference_path(self.reference, name)

@@ -4,10 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.warehouse_harness import project, sources, warehouse
 
 __all__ = ["project", "shared", "sources", "warehouse"]
+
+# Before pytest reads --hypothesis-profile.
+settings.register_profile("fast", max_examples=settings().max_examples // 10)
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from registry_pipeline.content import reference_path
 from registry_pipeline.contracts.checks import parse_check
-from registry_pipeline.contracts.compile import compile_table
+from registry_pipeline.contracts.compile import CompiledTable, compile_table
 from registry_pipeline.contracts.model import (
     PHYSICAL_TYPE,
     Across,
@@ -59,6 +60,11 @@ class Contracts:
         return self.digest
 
     @cached_property
+    def compiled(self) -> dict[str, CompiledTable]:
+        """Return what judges the rows of each table."""
+        return {name: compile_table(table) for name, table in self.tables.items()}
+
+    @cached_property
     def rules(self) -> dict[str, Rule]:
         """Return every rule by its id, those of the warehouse too; what follows from pointers is not among them."""
         return {rule.id: rule for table in self.tables.values() for rule in table.rules}
@@ -82,9 +88,13 @@ def load_contracts(settings: Settings) -> Contracts:
         raise ContractError(
             "There are no table contracts.", remedy="Point REGISTRY_CONTRACTS at them.", file=settings.contracts_dir
         )
-    tables = [load_table(file, settings.vocabulary_path) for file in files]
-    for table in tables:
-        compile_table(table)
+    return _load(tuple(files), settings.reference, _digest(files, settings))
+
+
+# Every stage of a night asks for the contracts, and to try all of their rules each time would take seconds.
+@lru_cache(maxsize=8)
+def _load(files: tuple[Path, ...], reference: Path | None, digest: str) -> Contracts:
+    tables = [load_table(file, partial(reference_path, reference)) for file in files]
     for table, file in zip(tables, files, strict=True):
         if table.version != tables[0].version:
             raise ContractError(
@@ -92,9 +102,10 @@ def load_contracts(settings: Settings) -> Contracts:
                 remedy="The table contracts share one version: raise it in all of them.",
                 file=file,
             )
-    by_name = {table.name: table for table in tables}
-    _check_parents(by_name, settings.contracts_dir)
-    return Contracts(by_name, tables[0].version, _digest(files, settings))
+    contracts = Contracts({table.name: table for table in tables}, tables[0].version, digest)
+    _ = contracts.compiled
+    _check_parents(contracts.tables, files[0].parent)
+    return contracts
 
 
 def _digest(files: list[Path], settings: Settings) -> str:

@@ -5,7 +5,7 @@ What does not belong here: what becomes of a record or a delivery in which somet
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import polars as pl
@@ -127,6 +127,8 @@ class Identifiers:
             )
 
 
+# It learns the column names of deliveries, and its dictionaries take longer to sort than a small file to read.
+@cache
 def load_identifiers(path: Path) -> Identifiers:
     """Read `deid_patterns.csv`, and the lists of words beside it; a list that is not there is the shipped one.
 

@@ -92,8 +92,12 @@ class Names:
         first, last = dictionaries()
         return pl.Series(sorted(first | last)).implode()
 
-    def _role(self, role: str) -> list[str]:
-        return [row["word"] for row in self.words if row["role"] == role]
+    @cached_property
+    def _lists(self) -> dict[str, pl.Series]:
+        first, last = dictionaries()
+        roles = {f"is_{role}": [row["word"] for row in self.words if row["role"] == role] for role in _ROLES}
+        lists: dict[str, list[str]] = {"is_first": sorted(first), "is_last": sorted(last), **roles}
+        return {name: pl.Series(words, dtype=pl.String).implode() for name, words in lists.items()}
 
     def _named(self, text: pl.Series) -> pl.Series:
         """Return those of some texts that mention a person."""
@@ -101,9 +105,7 @@ class Names:
 
     def _tokens(self, text: pl.Series) -> pl.DataFrame:
         """Return one row per word, number or sign of each text, with what it may be."""
-        first, last = dictionaries()
         token, word = pl.col("token"), pl.col("word")
-        lists = {"is_first": list(first), "is_last": list(last)} | {f"is_{role}": self._role(role) for role in _ROLES}
         return (
             text.to_frame("text")
             .with_row_index("row")
@@ -115,7 +117,7 @@ class Names:
             .explode("token")
             .with_columns(folded(token).str.replace(r"['\u2019]s$", "").alias("word"))
             .with_columns(
-                *(word.is_in(words).alias(name) for name, words in lists.items()),
+                *(word.is_in(words).alias(name) for name, words in self._lists.items()),
                 token.str.contains(r"^\p{Lu}").alias("is_capital"),
                 token.str.contains(r"^\p{Lu}$").alias("is_initial"),
                 token.str.contains(r"^\p{L}{3,}").alias("is_word"),

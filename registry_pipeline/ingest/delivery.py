@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 
-from registry_pipeline.contracts.compile import CompiledTable
 from registry_pipeline.contracts.load import Contracts
 from registry_pipeline.deid.guard import Identifiers, load_identifiers
 from registry_pipeline.errors import DeliveryRefusedError, FilePendingError, ReconciliationError
@@ -34,7 +33,6 @@ class Rulebook:
     """Everything that judges a delivery."""
 
     contracts: Contracts
-    compiled: dict[str, CompiledTable]
     identifiers: Identifiers
     reasons: Reasons
 
@@ -153,7 +151,7 @@ class _Work:
 
     def _table(self, name: str) -> TableIngest:
         if name not in self.tables:
-            compiled = self.rulebook.compiled[name]
+            compiled = self.rulebook.contracts.compiled[name]
             self.tables[name] = TableIngest(compiled, self.delivery, self.folder, self.findings)
         return self.tables[name]
 
@@ -245,6 +243,6 @@ class _Work:
         )
 
 
-def load_rulebook(contracts: Contracts, compiled: dict[str, CompiledTable], patterns: Path) -> Rulebook:
+def load_rulebook(contracts: Contracts, patterns: Path) -> Rulebook:
     """Put together what judges deliveries."""
-    return Rulebook(contracts, compiled, load_identifiers(patterns), Reasons(contracts))
+    return Rulebook(contracts, load_identifiers(patterns), Reasons(contracts))

@@ -92,11 +92,9 @@ class DeliveryJudge:
 
     def __init__(self, settings: Settings, feeds: Feeds, contracts: Contracts) -> None:
         # Reading engines are imported only when there is something to read.
-        from registry_pipeline.contracts.compile import compile_table  # noqa: PLC0415
         from registry_pipeline.ingest.delivery import load_rulebook  # noqa: PLC0415
 
-        compiled = {name: compile_table(table) for name, table in contracts.tables.items()}
-        self.rulebook = load_rulebook(contracts, compiled, settings.vocabulary_path("deid_patterns.csv"))
+        self.rulebook = load_rulebook(contracts, settings.vocabulary_path("deid_patterns.csv"))
         self.settings = settings
         self.feeds = feeds
         # Two folders by turns: one delivery may still be on its way from there into its place.

@@ -1,7 +1,7 @@
 """A contract that cannot be understood is an error at load that names file and line; never a skipped rule."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +16,25 @@ from registry_pipeline.warehouse.across import check_across
 Edit = Callable[[str, str], Settings]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the shipped contracts; a file that stays as it is, is parsed once."""
+    return shutil.copytree(content_path("data_contracts/tables"), tmp_path_factory.mktemp("edited") / "contracts")
+
+
 @pytest.fixture
-def edited(tmp_path: Path) -> Edit:
+def edited(folder: Path) -> Iterator[Edit]:
     """Return a function that replaces a text in the session contract and gives settings that use the result."""
+    file = folder / "session.odcs.yaml"
+    text = file.read_text()
 
     def edit(old: str, new: str) -> Settings:
-        folder = tmp_path / "contracts"
-        shutil.copytree(content_path("data_contracts/tables"), folder)
-        file = folder / "session.odcs.yaml"
-        text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new, 1))
         return Settings(contracts=folder)
 
-    return edit
+    yield edit
+    file.write_text(text)
 
 
 def line_of(settings: Settings, text: str) -> int:
@@ -123,6 +128,7 @@ def test_a_name_in_a_rule_across_tables_that_means_nothing_is_an_error_at_its_li
     assert abs((error.value.line or 0) - line_of(settings, new)) < 20
 
 
+@pytest.mark.slow
 def test_lint_tells_of_a_rule_across_tables_that_names_an_unknown_column(edited: Edit) -> None:
     (problem,) = lint_content(edited("course.patient.weight_kg", "course.patient.weight")).problems
     assert "has no column `weight`" in str(problem)

@@ -48,6 +48,7 @@ def known(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     made["connection"].close()
 
 
+@pytest.mark.slow
 def test_every_cell_runs_on_a_release(known: dict[str, Any]) -> None:
     assert known["responders"].height == 4
     assert known["events"]["rate"].is_sorted(descending=True)
@@ -55,6 +56,7 @@ def test_every_cell_runs_on_a_release(known: dict[str, Any]) -> None:
     assert "uncontrolled" in known["caveats"]
 
 
+@pytest.mark.slow
 def test_its_charts_can_be_drawn_and_show_no_hidden_row(known: dict[str, Any]) -> None:
     (shown,) = known["forest"].to_dict()["datasets"].values()
     assert len(shown) == 3

@@ -58,6 +58,7 @@ def test_a_second_run_is_refused_with_a_remedy_and_touches_nothing(settings: Set
         assert everything(settings.layout) == before
 
 
+@pytest.mark.slow
 def test_the_command_line_ends_with_4_while_another_run_is_going(settings: Settings) -> None:
     command = [str(Path(sys.executable).with_name("registry")), "run", "--home", str(settings.home)]
     with holder(settings.layout.lock):

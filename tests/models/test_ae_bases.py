@@ -56,6 +56,7 @@ def test_incidence_is_given_at_the_first_session_and_cumulated_to_the_sixth(ware
     assert level(query, "overall", "all") == (3, 4)
 
 
+@pytest.mark.slow
 def test_every_dimension_of_a_session_counts_each_patient_once_in_each_level(warehouse: Warehouse) -> None:
     sessions = [
         session("a", 1, 0, hour_band="morning", dose_band="under_0_3", setting_code="clinic", premedication="none"),
@@ -99,6 +100,7 @@ def test_strata_of_sessions_have_no_time_at_risk_and_complete_forms_only(warehou
     assert {(row["ascertainment"], row["ascertainment_rate"]) for row in found} == {("complete", 0.5)}
 
 
+@pytest.mark.slow
 def test_all_events_per_month_have_an_interval_by_the_spread_between_patients(warehouse: Warehouse) -> None:
     sessions = [session(str(n), 1, 0) for n in range(6)]
     noted = [
@@ -221,6 +223,7 @@ def test_a_complete_form_without_an_event_lowers_incidence_and_no_form_does_not(
             assert (cell(query, "nausea", basis)["rate"] < rate) is is_lower, (status, basis)
 
 
+@pytest.mark.slow
 def test_noting_an_event_twice_changes_no_share(warehouse: Warehouse) -> None:
     sessions = [session(str(n), number, number) for n in range(5) for number in range(3)]
     noted = [event("0-1", "nausea", 1), event("1-2", "dissociation", 2)]
@@ -229,6 +232,7 @@ def test_noting_an_event_twice_changes_no_share(warehouse: Warehouse) -> None:
     assert warehouse(tables(sessions, noted), MART)(sql) == warehouse(tables(sessions, twice), MART)(sql)
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_changes_nothing(warehouse: Warehouse) -> None:
     sessions = [
         session(str(n), number, number, hour_band=("night", "morning")[number % 2])

@@ -83,6 +83,7 @@ def test_without_censoring_survival_is_the_share_still_in_response(warehouse: Wa
         assert row["survival"] == pytest.approx(1 - row["numerator"] / row["denominator"], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_order_of_patients_changes_nothing(warehouse: Warehouse) -> None:
     patients = [Patient(5 + 2 * n % 90, n % 4, route_code=("iv", "im")[n % 2]) for n in range(60)]
     first, second = (
@@ -181,6 +182,7 @@ def test_groups_without_an_event_are_not_compared(warehouse: Warehouse) -> None:
     assert warehouse(tables_of(patients), COMPARISONS)(f"select * from {COMPARISONS}") == []
 
 
+@pytest.mark.slow
 def test_an_empty_registry_makes_empty_marts(warehouse: Warehouse) -> None:
     marts = (LANDMARKS, SENSITIVITY, GAPS, BETWEEN_VISITS, COMPARISONS)
     query = warehouse({}, *marts)

@@ -101,6 +101,7 @@ def test_the_first_course_is_that_of_response_rates(warehouse: Warehouse) -> Non
         assert first[column] == patients[column]
 
 
+@pytest.mark.slow
 def test_the_third_course_and_later_ones_are_one_group(warehouse: Warehouse) -> None:
     found = _cells(_registry(warehouse, [[5, 5, 5, 15]]))["3_and_later"]
     assert (found["numerator"], found["denominator"], found["n_patients"]) == (1, 2, 1)

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from tests.warehouse_harness import Project, Query, Warehouse, expand
 
 Rows = list[dict[str, Any]]
 
+RESPONSE = "intermediate.int_response"
+RATES = "marts.response_rates"
 ALL_RATES = "select * from marts.response_rates order by all"
 
 
@@ -47,20 +50,22 @@ def _baseline(score: float, instrument: str = "phq9", number: int = 1) -> dict[s
     return _score(-1, score, instrument, number)
 
 
-def _responses(warehouse: Warehouse, cohort: Rows, scores: Rows, sessions: Rows = ()) -> Query:
+def _responses(
+    warehouse: Warehouse, cohort: Rows, scores: Rows, sessions: Rows = (), targets: tuple[str, ...] = (RATES,)
+) -> Query:
     return warehouse(
         {
             "intermediate.int_cohort": cohort,
             "intermediate.int_session": sessions,
             "intermediate.int_score": scores,
         },
-        "intermediate.int_response",
-        "marts.response_rates",
+        *targets,
     )
 
 
 def _flags(warehouse: Warehouse, instrument: str, baseline: float, score: float) -> dict[str, Any]:
-    query = _responses(warehouse, [_patient()], [_baseline(baseline, instrument), _score(28, score, instrument)])
+    scores = [_baseline(baseline, instrument), _score(28, score, instrument)]
+    query = _responses(warehouse, [_patient()], scores, targets=(RESPONSE,))
     (found,) = query(
         """
         select is_response, is_substantial, is_remission, is_deterioration
@@ -102,6 +107,7 @@ def test_definitions_are_those_of_the_instrument(
 
 
 @pytest.mark.parametrize(("baseline", "score"), [("1.33333333", "0.66666667"), ("14", "7.00000000")])
+@pytest.mark.slow
 def test_half_of_a_prorated_baseline_is_a_response(project: Project, baseline: str, score: str) -> None:
     """4/3 and 2/3 are exactly half of each other; their decimals are not."""
     sql = expand(
@@ -117,7 +123,9 @@ def test_half_of_a_prorated_baseline_is_a_response(project: Project, baseline: s
 def test_a_window_is_mature_when_data_could_be_recorded_to_its_end(
     warehouse: Warehouse, cut: int, mature: bool
 ) -> None:
-    query = _responses(warehouse, [_patient(data_cut_day=cut)], [_baseline(20), _score(28, 5)])
+    query = _responses(
+        warehouse, [_patient(data_cut_day=cut)], [_baseline(20), _score(28, 5)], targets=(RESPONSE, RATES)
+    )
     assert query("select is_mature from intermediate.int_response where time_window = 'wk4'") == [{"is_mature": mature}]
     assert bool(query("select * from marts.response_rates where time_window = 'wk4'")) is mature
 
@@ -129,7 +137,8 @@ def test_a_window_is_mature_when_data_could_be_recorded_to_its_end(
 def test_the_carried_score_is_the_windows_else_the_last_before_it_else_the_baseline(
     warehouse: Warehouse, scores: list[tuple[int, int]], carried: int
 ) -> None:
-    query = _responses(warehouse, [_patient()], [_baseline(20), *(_score(day, score) for day, score in scores)])
+    taken = [_baseline(20), *(_score(day, score) for day, score in scores)]
+    query = _responses(warehouse, [_patient()], taken, targets=(RESPONSE,))
     assert query("select carried_score from intermediate.int_response where time_window = 'wk4'") == [
         {"carried_score": Decimal(carried)}
     ]
@@ -311,7 +320,7 @@ def test_both_cuts_of_remission_stand_side_by_side(warehouse: Warehouse) -> None
 SCORES = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 27)), max_size=6)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     patients=st.lists(st.tuples(st.integers(5, 27), SCORES, st.integers(15, 60)), min_size=1, max_size=6),
     order=st.randoms(),
@@ -346,6 +355,7 @@ def _assert_ordered(found: dict[str, dict[str, Any]]) -> None:
         assert found["composite"]["rate"] <= nri
 
 
+@pytest.mark.slow
 def test_the_same_records_delivered_twice_change_nothing(warehouse: Warehouse) -> None:
     once, twice = (warehouse(_deliveries(n), "marts.response_rates")(ALL_RATES) for n in (1, 2))
     assert once == twice

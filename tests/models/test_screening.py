@@ -1,11 +1,16 @@
 """Screening: what was found, what was decided, and who was treated against it."""
 
+from itertools import product
+from typing import Any
+
 import pytest
 
 from tests.warehouse_harness import Project, Query, Warehouse
 
 MART = "marts.screening_deviations"
+Rows = list[dict[str, Any]]
 Answer = tuple[int, str, str, str | None]
+SETTINGS = ("clinic", "home_telehealth")
 DEVIATIONS = (
     "treated_declined",
     "treated_contraindicated",
@@ -16,9 +21,13 @@ DEVIATIONS = (
 
 def _built(warehouse: Warehouse, answers: list[Answer], treated: dict[int, str], n_courses: int = 3) -> Query:
     """Build the mart: patient n has course n, its screening answers, and a session if a setting is given for it."""
+    return warehouse(_clinic("C001", answers, treated, n_courses), MART)
+
+
+def _clinic(clinic_id: str, answers: list[Answer], treated: dict[int, str], n_courses: int) -> dict[str, Rows]:
     numbers = range(1, n_courses + 1)
-    key = {"clinic_id": "C001"}
-    given = {
+    key = {"clinic_id": clinic_id}
+    return {
         "staging.stg_patient": [{**key, "patient_id": f"p{number}", "data_cut_day": 100} for number in numbers],
         "staging.stg_course": [
             {
@@ -53,7 +62,6 @@ def _built(warehouse: Warehouse, answers: list[Answer], treated: dict[int, str],
             for number, item, result, decision in answers
         ],
     }
-    return warehouse(given, MART)
 
 
 def _counts(query: Query, item: str, dimension: str = "overall", level: str = "all") -> dict[str, tuple[int, int]]:
@@ -66,41 +74,51 @@ def _counts(query: Query, item: str, dimension: str = "overall", level: str = "a
     return {row["measure"]: (row["numerator"], row["denominator"]) for row in rows}
 
 
-def _deviations(warehouse: Warehouse, answer: tuple[str, str, str | None], setting: str = "clinic") -> set[str]:
-    counts = _counts(_built(warehouse, [(1, *answer)], {1: setting}, 1), answer[0])
-    assert counts["treated_with_deviation"][0] == any(counts[name][0] for name in DEVIATIONS)
-    return {name for name in DEVIATIONS if counts[name][0]}
+CASES: list[tuple[tuple[str, str, str | None], set[str], set[str]]] = [
+    (("psychosis", "absent", "proceed"), set(), set()),
+    (("psychosis", "present_controlled", "proceed_precaution"), set(), set()),
+    (("psychosis", "present_uncontrolled", "proceed"), {"treated_contraindicated"}, {"treated_contraindicated"}),
+    (("psychosis", "present_controlled", "decline"), {"treated_declined"}, {"treated_declined"}),
+    (("psychosis", "not_assessed", None), {"treated_not_assessed"}, {"treated_not_assessed"}),
+    (("opioid_use_disorder", "present_uncontrolled", "proceed"), set(), {"treated_contraindicated"}),
+    (("suicide_recent_attempt", "not_assessed", None), set(), {"treated_not_assessed"}),
+    (("thyroid", "present_uncontrolled", "proceed"), set(), set()),
+    (("thyroid", "not_assessed", None), set(), set()),
+    (("baseline_ecg", "done_abnormal", "proceed"), set(), set()),
+    (("baseline_ecg", "not_assessed", None), {"treated_not_assessed"}, {"treated_not_assessed"}),
+    (("home_peer_monitor", "absent", None), set(), {"treated_without_requirement"}),
+    (("home_peer_monitor", "not_assessed", None), set(), {"treated_not_assessed"}),
+    (("home_peer_monitor", "present_controlled", "proceed"), set(), set()),
+    (
+        ("aneurysm", "present_uncontrolled", "decline"),
+        {"treated_declined", "treated_contraindicated"},
+        {"treated_declined", "treated_contraindicated"},
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("answer", "on_site", "at_home"),
-    [
-        (("psychosis", "absent", "proceed"), set(), set()),
-        (("psychosis", "present_controlled", "proceed_precaution"), set(), set()),
-        (("psychosis", "present_uncontrolled", "proceed"), {"treated_contraindicated"}, {"treated_contraindicated"}),
-        (("psychosis", "present_controlled", "decline"), {"treated_declined"}, {"treated_declined"}),
-        (("psychosis", "not_assessed", None), {"treated_not_assessed"}, {"treated_not_assessed"}),
-        (("opioid_use_disorder", "present_uncontrolled", "proceed"), set(), {"treated_contraindicated"}),
-        (("suicide_recent_attempt", "not_assessed", None), set(), {"treated_not_assessed"}),
-        (("thyroid", "present_uncontrolled", "proceed"), set(), set()),
-        (("thyroid", "not_assessed", None), set(), set()),
-        (("baseline_ecg", "done_abnormal", "proceed"), set(), set()),
-        (("baseline_ecg", "not_assessed", None), {"treated_not_assessed"}, {"treated_not_assessed"}),
-        (("home_peer_monitor", "absent", None), set(), {"treated_without_requirement"}),
-        (("home_peer_monitor", "not_assessed", None), set(), {"treated_not_assessed"}),
-        (("home_peer_monitor", "present_controlled", "proceed"), set(), set()),
-        (
-            ("aneurysm", "present_uncontrolled", "decline"),
-            {"treated_declined", "treated_contraindicated"},
-            {"treated_declined", "treated_contraindicated"},
-        ),
-    ],
-)
+@pytest.fixture(scope="module")
+def deviations(project: Project) -> list[list[set[str]]]:
+    """Return what is found of each answer on site and at home; each is a clinic of its own, all in one build."""
+    given: dict[str, Rows] = {}
+    for number, ((answer, _, _), setting) in enumerate(product(CASES, SETTINGS)):
+        for name, rows in _clinic(f"C{number:03}", [(1, *answer)], {1: setting}, 1).items():
+            given.setdefault(name, []).extend(rows)
+    query = project.build(given, [MART])
+    found = []
+    for number, ((answer, _, _), _) in enumerate(product(CASES, SETTINGS)):
+        counts = _counts(query, answer[0], "clinic", f"C{number:03}")
+        assert counts["treated_with_deviation"][0] == any(counts[name][0] for name in DEVIATIONS)
+        found.append({name for name in DEVIATIONS if counts[name][0]})
+    return [found[start : start + len(SETTINGS)] for start in range(0, len(found), len(SETTINGS))]
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: "-".join(map(str, CASES[number][0])))
 def test_a_deviation_is_treatment_against_what_the_rule_of_the_item_says(
-    warehouse: Warehouse, answer: tuple[str, str, str | None], on_site: set[str], at_home: set[str]
+    deviations: list[list[set[str]]], number: int
 ) -> None:
-    assert _deviations(warehouse, answer) == on_site
-    assert _deviations(warehouse, answer, "home_telehealth") == at_home
+    _, on_site, at_home = CASES[number]
+    assert deviations[number] == [on_site, at_home]
 
 
 def test_every_item_is_understood(project: Project) -> None:

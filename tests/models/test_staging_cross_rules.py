@@ -1,7 +1,10 @@
 """What rules that span tables refuse: a small clinic in which all is well, one thing changed, and what becomes of it."""
 
+from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import starmap
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from tests.warehouse_harness import Project, Warehouse
 
 Cells = dict[str, Any]
+Changes = dict[str, Cells | None]
 
 CLINIC: dict[str, dict[str, Cells]] = {
     "patient": {"pat": {"patient_id": "p1", "weight_kg": Decimal(70), "data_cut_day": 100}},
@@ -92,47 +96,67 @@ CLINIC: dict[str, dict[str, Cells]] = {
 GONE = None
 
 
+@dataclass
 class Clinic:
     """The small clinic with some rows changed, and what the warehouse made of it."""
 
-    def __init__(self, warehouse: Warehouse, changes: dict[str, Cells | None]) -> None:
-        rows = deepcopy(CLINIC)
-        for name, cells in changes.items():
-            table = next((table for table, known in rows.items() if name in known), name.partition(":")[0])
-            if cells is GONE:
-                del rows[table][name]
-            else:
-                rows[table][name] = rows[table].get(name, {}) | cells
-        self.names = {(table, line): name for table, known in rows.items() for line, name in enumerate(known, start=2)}
-        lake = {
-            f"lake.{table}": [
-                {"clinic_id": "C001", "delivery_id": "d1", "delivery_order": 1, "line": line, **cells}
-                for line, cells in enumerate(known.values(), start=2)
-            ]
-            for table, known in rows.items()
-        }
-        lake["lake.clinic"] = [{"clinic_id": "C001"}]
-        lake["lake.delivery"] = [{"clinic_id": "C001", "delivery_id": "d1"}]
-        self.query = warehouse(lake, "quality.cross_table_findings", "quality.delivery_adjustments")
-
-    def found(self, severity: str) -> set[str]:
-        """Return `row rule` of each finding."""
-        rows = self.query("select * from quality.cross_table_findings")
-        return {
-            f"{self.names[row['table_name'], row['line']]} {row['rule_id']}"
-            for row in rows
-            if row["severity"] == severity
-        }
+    clinic_id: str
+    rows: dict[str, dict[str, Cells]]
+    found: dict[str, set[str]]
+    """`row rule` of each finding, by severity."""
+    adjustments: dict[str, int] = field(default_factory=dict)
 
     @property
-    def adjustments(self) -> dict[str, int]:
-        ((row),) = self.query("select n_cross_table_refused, n_current from quality.delivery_adjustments")
-        return row
+    def names(self) -> dict[tuple[str, int], str]:
+        """Return the name of the row of each table and line."""
+        return {(table, line): name for table, known in self.rows.items() for line, name in enumerate(known, start=2)}
+
+    def lake(self) -> dict[str, list[Cells]]:
+        own = {"clinic_id": self.clinic_id, "delivery_id": self.clinic_id, "delivery_order": int(self.clinic_id[1:])}
+        return {
+            "lake.clinic": [{"clinic_id": self.clinic_id}],
+            "lake.delivery": [{"clinic_id": self.clinic_id, "delivery_id": self.clinic_id}],
+        } | {
+            f"lake.{table}": [{**own, "line": line, **cells} for line, cells in enumerate(known.values(), start=2)]
+            for table, known in self.rows.items()
+        }
 
 
-def test_nothing_is_found_where_all_is_well(warehouse: Warehouse) -> None:
-    clinic = Clinic(warehouse, {})
-    assert clinic.found("reject") == clinic.found("warn") == set()
+Judged = Callable[[Changes], Clinic]
+
+
+def changed(number: int, changes: Changes) -> Clinic:
+    rows = deepcopy(CLINIC)
+    for name, cells in changes.items():
+        table = next((table for table, known in rows.items() if name in known), name.partition(":")[0])
+        if cells is GONE:
+            del rows[table][name]
+        else:
+            rows[table][name] = rows[table].get(name, {}) | cells
+    return Clinic(f"C{number:03}", rows, {"reject": set(), "warn": set()})
+
+
+@pytest.fixture(scope="module")
+def judged(project: Project) -> Judged:
+    """Return the clinic with some changes; all of them are judged in one build, where none may disturb another."""
+    cases: list[Changes] = [{}, GAP, *(changes for changes, _ in REFUSED + WARNED)]
+    clinics = {clinic.clinic_id: clinic for clinic in starmap(changed, enumerate(cases, start=1))}
+    lake: dict[str, list[Cells]] = {}
+    for clinic in clinics.values():
+        for name, rows in clinic.lake().items():
+            lake.setdefault(name, []).extend(rows)
+    query = project.build(lake, ["quality.cross_table_findings", "quality.delivery_adjustments"])
+    for row in query("select * from quality.cross_table_findings"):
+        clinic = clinics[row["clinic_id"]]
+        clinic.found[row["severity"]].add(f"{clinic.names[row['table_name'], row['line']]} {row['rule_id']}")
+    for row in query("select delivery_id, n_cross_table_refused, n_current from quality.delivery_adjustments"):
+        clinics[row.pop("delivery_id")].adjustments = row
+    return lambda changes: list(clinics.values())[cases.index(changes)]
+
+
+def test_nothing_is_found_where_all_is_well(judged: Judged) -> None:
+    clinic = judged({})
+    assert clinic.found == {"reject": set(), "warn": set()}
     assert clinic.adjustments == {"n_cross_table_refused": 0, "n_current": len(clinic.names)}
 
 
@@ -157,7 +181,7 @@ CHILDREN_OF_PATIENT = {
     for row in CLINIC[table]
 } | {"event adverse_event.session_id_orphan", "late_event adverse_event.followup_id_orphan"}
 
-REFUSED: list[tuple[dict[str, Cells | None], set[str]]] = [
+REFUSED: list[tuple[Changes, set[str]]] = [
     # A session lies within its course.
     ({"second": {"study_day": 31}}, {"second session.study_day_in_course"}),
     ({"second": {"study_day": 30}}, set()),
@@ -314,14 +338,14 @@ REFUSED: list[tuple[dict[str, Cells | None], set[str]]] = [
 
 @pytest.mark.parametrize(("changes", "refused"), REFUSED)
 def test_the_row_that_is_wrong_is_refused_with_what_hangs_on_it_and_nothing_else(
-    warehouse: Warehouse, changes: dict[str, Cells | None], refused: set[str]
+    judged: Judged, changes: Changes, refused: set[str]
 ) -> None:
-    clinic = Clinic(warehouse, changes)
-    assert clinic.found("reject") == refused
+    clinic = judged(changes)
+    assert clinic.found["reject"] == refused
     assert clinic.adjustments == {"n_cross_table_refused": len(refused), "n_current": len(clinic.names)}
 
 
-WARNED: list[tuple[dict[str, Cells | None], set[str]]] = [
+WARNED: list[tuple[Changes, set[str]]] = [
     (
         {"first": {"session_no": 2, "study_day": 1}, "second": {"session_no": 3}, "event": {"onset_day": 1}},
         {"pat patient.first_session_accepted", "second session.session_no_gapless"},
@@ -337,20 +361,23 @@ WARNED: list[tuple[dict[str, Cells | None], set[str]]] = [
 
 
 @pytest.mark.parametrize(("changes", "warned"), WARNED)
-def test_a_warning_is_seen_and_refuses_nothing(
-    warehouse: Warehouse, changes: dict[str, Cells | None], warned: set[str]
-) -> None:
-    clinic = Clinic(warehouse, changes)
-    assert clinic.found("warn") == warned
-    assert clinic.found("reject") == set()
+def test_a_warning_is_seen_and_refuses_nothing(judged: Judged, changes: Changes, warned: set[str]) -> None:
+    clinic = judged(changes)
+    assert clinic.found == {"reject": set(), "warn": warned}
     assert clinic.adjustments == {"n_cross_table_refused": 0, "n_current": len(clinic.names)}
 
 
-def test_a_refused_session_leaves_later_ones_in_place_with_a_question(warehouse: Warehouse) -> None:
-    third = {"session_id": "s3", "course_id": "k1", "session_no": 3, "study_day": 14}
-    clinic = Clinic(warehouse, {"second": {"study_day": 31}, "session:third": third})
-    assert clinic.found("reject") == {"second session.study_day_in_course"}
-    assert clinic.found("warn") == {"session:third session.session_no_gapless"}
+GAP: Changes = {
+    "second": {"study_day": 31},
+    "session:third": {"session_id": "s3", "course_id": "k1", "session_no": 3, "study_day": 14},
+}
+
+
+def test_a_refused_session_leaves_later_ones_in_place_with_a_question(judged: Judged) -> None:
+    assert judged(GAP).found == {
+        "reject": {"second session.study_day_in_course"},
+        "warn": {"session:third session.session_no_gapless"},
+    }
 
 
 def test_a_rule_reads_the_latest_row_of_each_key(warehouse: Warehouse) -> None:

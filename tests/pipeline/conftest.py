@@ -84,10 +84,15 @@ class Workbench:
         return sorted(self.quarantine().select("line", "rule_id").rows())
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
+def new_bench(home: Path) -> Workbench:
     """Return a home whose only clinic sends courses as canonical CSV."""
-    workbench = Workbench(Settings(home=tmp_path / "home", settle_seconds=0))
+    workbench = Workbench(Settings(home=home, settle_seconds=0))
     (workbench.home / "landing").mkdir(parents=True)
     workbench.feed()
     return workbench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    """Return such a home of one test."""
+    return new_bench(tmp_path / "home")

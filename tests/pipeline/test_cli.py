@@ -240,6 +240,7 @@ def test_contracts_docs_writes_the_dictionary(tmp_path: Path) -> None:
     assert "outcome_assessment" in (tmp_path / "dictionary.md").read_text()
 
 
+@pytest.mark.slow
 def test_lint_names_file_and_line_of_every_mistake(tmp_path: Path) -> None:
     (tmp_path / "C001.yaml").write_text("clinic_id: C001\nversion: one\n")
     (tmp_path / "C002.yaml").write_text("clinic_id: nobody\n")
@@ -249,6 +250,7 @@ def test_lint_names_file_and_line_of_every_mistake(tmp_path: Path) -> None:
     assert "C002.yaml" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_shipped_content_passes_lint() -> None:
     result = registry("contracts", "lint")
     assert result.exit_code == 0, result.stderr

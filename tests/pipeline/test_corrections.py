@@ -142,6 +142,7 @@ def test_a_refused_snapshot_replaces_nothing(bench: Workbench) -> None:
     assert set(Current(bench).courses()) == {"c1"}
 
 
+@pytest.mark.slow
 def test_a_replayed_delivery_still_loses_to_a_later_correction(bench: Workbench) -> None:
     from registry_pipeline.replay import replay
 
@@ -232,6 +233,7 @@ def test_a_record_and_its_retraction_in_one_file_are_a_conflict(bench: Workbench
     assert bench.findings() == [(2, "course.key_conflict"), (3, "course.key_conflict")]
 
 
+@pytest.mark.slow
 def test_lake_files_of_a_version_that_knew_no_retractions_are_read(bench: Workbench) -> None:
     dropped(bench, csv(course_line(1)))
     (file,) = (bench.home / "lake").rglob("*.parquet")
@@ -240,6 +242,7 @@ def test_lake_files_of_a_version_that_knew_no_retractions_are_read(bench: Workbe
 
 
 @pytest.mark.parametrize("shape", ["snapshot", "incremental"])
+@pytest.mark.slow
 def test_every_accepted_record_is_current_or_superseded(bench: Workbench, shape: str) -> None:
     bench.feed(COURSES.replace("snapshot", shape))
     dropped(

@@ -11,6 +11,8 @@ from registry_pipeline.defs.resources import Registry
 from registry_pipeline.defs.sensors import landing_sensor
 from tests.pipeline.conftest import COURSE_HEADER, Workbench, course_line
 
+pytestmark = pytest.mark.slow
+
 COURSES = f"{COURSE_HEADER}\n{course_line(1)}\n"
 
 

@@ -18,6 +18,7 @@ from registry_pipeline.settings import Settings
 from registry_pipeline.simulate.run import simulate
 from tests.conftest import ROOT
 from tests.pipeline.conftest import patient_id
+from tests.properties import examples
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +189,7 @@ odd_names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, 
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(odd_names, unique=True, max_size=8), st.sampled_from(["sex", "Gender", "GENRE"]))
 def test_whatever_columns_are_called_the_draft_loads(
     contracts: Contracts, tmp_path: Path, names: list[str], sex: str

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -18,7 +19,7 @@ from registry_pipeline.quarantine_page.figures import clinic_figures
 from registry_pipeline.quarantine_page.render import render_csv, render_page, write_page
 from registry_pipeline.quarantine_page.words import line_ranges, remedy, right_value, share
 from registry_pipeline.settings import Settings
-from tests.pipeline.conftest import COURSE_HEADER, Workbench, course_line
+from tests.pipeline.conftest import COURSE_HEADER, Workbench, course_line, new_bench
 
 CANARY = "zzcanary"
 SCRIPT = "<script>alert(1)</script>"
@@ -61,9 +62,10 @@ def contracts() -> Contracts:
     return load_contracts(Settings())
 
 
-@pytest.fixture
-def clinic(bench: Workbench) -> Workbench:
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home with one good and bad file and one that was refused whole."""
+    bench = new_bench(tmp_path_factory.mktemp("ingested") / "home")
     lines = [
         course_line(1),
         course_line(2, intent=CANARY),
@@ -77,7 +79,13 @@ def clinic(bench: Workbench) -> Workbench:
     bench.ingest()
     bench.drop("course_<b>&.csv", f"{COURSE_HEADER},surprise\n{course_line(1)},{CANARY}\n")
     bench.ingest()
-    return bench
+    return bench.home
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, ingested: Path) -> Workbench:
+    """Return a copy of that home for one test."""
+    return Workbench(Settings(home=shutil.copytree(ingested, tmp_path / "clinic"), settle_seconds=0))
 
 
 def page_of(clinic: Workbench) -> str:
@@ -159,6 +167,7 @@ def test_a_spreadsheet_does_not_run_a_file_name(clinic: Workbench) -> None:
     assert rows[0]["file"] == "'=HYPERLINK(1).csv"
 
 
+@pytest.mark.slow
 def test_what_a_later_file_replaced_is_no_longer_to_be_fixed(clinic: Workbench) -> None:
     clinic.drop("course_2.csv", f"{COURSE_HEADER}\n{course_line(1)}\n{course_line(2)}\n")
     clinic.ingest()
@@ -183,6 +192,7 @@ def test_a_clinic_without_files_is_named(bench: Workbench) -> None:
         clinic_figures(bench.settings, "C999")
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_files_and_asks_for_a_clinic(clinic: Workbench, tmp_path: Path) -> None:
     home, page = str(clinic.home), str(tmp_path / "C001.html")
     done = CliRunner().invoke(app, ["quarantine", "--home", home, "--clinic", "C001", "--report", page])

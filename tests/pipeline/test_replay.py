@@ -215,6 +215,7 @@ def test_a_file_that_is_gone_or_changed_is_reported_and_the_others_go_on(bench: 
     assert problem.remedy
 
 
+@pytest.mark.slow
 def test_the_history_of_a_row_spans_a_contract_bump(bench: Workbench, tmp_path: Path) -> None:
     header = COURSE_HEADER + ",planned_sessions"
     bench.drop("course.csv", f"{header}\n{course_line(1)},30\n{course_line(2)},70\n{course_line(3)},700\n")

@@ -20,6 +20,7 @@ from registry_pipeline.release.quality import DATA_QUALITY
 from registry_pipeline.scorecard.findings import fill, gather_findings
 from registry_pipeline.scorecard.measure import SCORECARD, measure
 from tests.pipeline.conftest import COURSE_HEADER, Workbench, course_line, patient_id
+from tests.properties import examples
 
 Judged = Callable[..., dict[str, Any]]
 
@@ -73,6 +74,7 @@ def courses(*lines: str) -> str:
     return "\n".join([COURSE_HEADER, *lines]) + "\n"
 
 
+@pytest.mark.slow
 def test_a_record_that_breaks_two_rules_of_a_dimension_counts_once(bench: Workbench, contracts: Contracts) -> None:
     bench.drop(
         "course.csv",
@@ -90,6 +92,7 @@ def test_a_record_that_breaks_two_rules_of_a_dimension_counts_once(bench: Workbe
     assert {row["arrival_month"] for row in rows} == {receipt.received_at[:7]}
 
 
+@pytest.mark.slow
 def test_two_different_records_with_one_key_count_both_and_a_repeated_one_not_at_all(
     bench: Workbench, contracts: Contracts
 ) -> None:
@@ -162,6 +165,7 @@ def test_every_refused_record_is_in_the_numerator_of_some_dimension(bench: Workb
     assert numerators >= n_records
 
 
+@pytest.mark.slow
 def test_status_says_whether_there_are_findings_and_whether_they_are_too_many(
     bench: Workbench, contracts: Contracts
 ) -> None:
@@ -268,7 +272,7 @@ def test_a_clinic_whose_months_always_differ_has_wider_limits(judged: Judged) ->
 months = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.lists(months, min_size=3, max_size=6), months)
 def test_limits_are_shares_around_the_past_rate_and_decide_alone(judged, past, now) -> None:
     row = judged(past, now)
@@ -278,7 +282,7 @@ def test_limits_are_shares_around_the_past_rate_and_decide_alone(judged, past, n
     assert row["is_drifting"] == (not row["drift_low"] <= row["rate"] <= row["drift_high"])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.integers(0, 300), st.integers(3, 8))
 def test_a_month_like_all_the_others_never_drifts(judged, numerator, n_months) -> None:
     assert judged([(numerator, 300)] * n_months, (numerator, 300))["is_drifting"] is False

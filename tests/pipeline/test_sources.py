@@ -73,6 +73,7 @@ def expected(file: Path) -> tuple[list[str], list[tuple[str, ...]]]:
     return header, sorted(tuple(row) for row in rows)
 
 
+@pytest.mark.slow
 def test_every_accepted_row_is_as_on_file(home: Home) -> None:
     home.drop_all()
     home.ingest()
@@ -86,6 +87,7 @@ def test_every_accepted_row_is_as_on_file(home: Home) -> None:
     assert home.rows("quarantine", columns) == rows
 
 
+@pytest.mark.slow
 def test_records_add_up_for_every_file_and_table(home: Home) -> None:
     home.drop_all()
     for receipt in home.ingest().values():

@@ -103,6 +103,7 @@ def test_receipts_keep_the_counts_of_ingest_and_say_what_was_erased(
     assert erased == clinic.of(patient).counts()
 
 
+@pytest.mark.slow
 def test_what_a_dry_run_counts_is_what_is_erased(home: Settings, clinic: Deliveries, patient: str) -> None:
     assert look(home, "C001", patient).lake == clinic.of(patient).counts()
     assert withdraw(home, "C001", {patient: BY_HAND}).lake == clinic.of(patient).counts()
@@ -116,6 +117,7 @@ def test_a_dry_run_changes_nothing(home: Settings, patient: str) -> None:
     assert files(home) == before
 
 
+@pytest.mark.slow
 def test_superseded_rows_go_as_well(tmp_path: Path, clinic: Deliveries, patient: str) -> None:
     settings = new_home(tmp_path / "home", clinic, mode="incremental")
     clinic.drop(settings, "1")
@@ -127,6 +129,7 @@ def test_superseded_rows_go_as_well(tmp_path: Path, clinic: Deliveries, patient:
     assert search_home(settings, patient) == []
 
 
+@pytest.mark.slow
 def test_an_id_that_two_clinics_use_is_erased_at_one_of_them(tmp_path: Path, clinic: Deliveries, patient: str) -> None:
     settings = new_home(tmp_path / "home", clinic, clinics=("C001", "C002"))
     clinic.drop(settings, clinic="C001")
@@ -152,6 +155,7 @@ class TestQuarantine:
         found = settings.layout.quarantine.rglob("*.parquet")
         return [record for file in found for record in pl.read_parquet(file, columns=["record"])["record"]]
 
+    @pytest.mark.slow
     def test_refused_records_of_the_patient_go_and_those_of_others_stay(
         self, home: Settings, clinic: Deliveries, patient: str
     ) -> None:
@@ -177,6 +181,7 @@ class TestQuarantine:
         assert found.quarantine["patient"] >= 1
         assert search_home(settings, patient) == []
 
+    @pytest.mark.slow
     def test_a_line_that_could_not_be_split_goes_when_it_names_the_patient(
         self, home: Settings, clinic: Deliveries, patient: str
     ) -> None:
@@ -190,6 +195,7 @@ class TestQuarantine:
         assert any(other in record for record in self.records(home))
 
 
+@pytest.mark.slow
 class TestWhose:
     """Whose a row is, when deliveries disagree."""
 
@@ -252,6 +258,7 @@ class TestWhose:
         assert found.lake == own | {"course": 2 * own["course"]}
 
 
+@pytest.mark.slow
 class TestNight:
     """What the night does of its own accord."""
 
@@ -421,6 +428,7 @@ def test_the_next_night_completes_what_a_crash_has_cut_short(
     assert erased == clinic.of(patient).counts()
 
 
+@pytest.mark.slow
 def test_a_file_left_half_written_by_a_crash_is_removed(home: Settings, patient: str) -> None:
     file = next(home.layout.lake.glob("patient/*/*.parquet"))
     shutil.copy(file, file.with_name(f".{file.name}.tmp"))
@@ -441,6 +449,7 @@ def test_an_unknown_patient_is_told_and_nothing_is_written(home: Settings, wrong
     assert {name for name in files(home) if name != "work/registry.lock"} == before.keys() - {"work/registry.lock"}
 
 
+@pytest.mark.slow
 def test_the_command_erases_proves_it_and_names_the_files_of_landing(home: Settings, patient: str) -> None:
     arguments = ["withdraw", "--home", str(home.home), "--clinic", "C001", "--patient", patient]
     shown = CliRunner().invoke(app, arguments)
@@ -454,6 +463,7 @@ def test_the_command_erases_proves_it_and_names_the_files_of_landing(home: Setti
     assert "No row of this patient" in again.output
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_1_where_the_id_is_still_found(home: Settings, patient: str) -> None:
     note = home.layout.root / "notes" / "call.txt"
     note.parent.mkdir()

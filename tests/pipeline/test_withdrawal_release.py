@@ -92,6 +92,7 @@ def erase(settings: Settings, patient: str) -> None:
     withdraw(settings, "C001", {patient: BY_HAND})
 
 
+@pytest.mark.slow
 def test_a_kept_release_holds_every_row_but_the_patients(home: Settings, clinic: Deliveries, patient: str) -> None:
     erase(home, patient)
     rest = clinic.without(patient)
@@ -113,6 +114,7 @@ def test_aggregates_views_and_comments_stay(home: Settings, patient: str) -> Non
     assert ask(file, "select comment from duckdb_columns() where comment is not null") == [("The random id.",)]
 
 
+@pytest.mark.slow
 def test_the_public_file_stays_as_published_and_the_manifest_tells_of_the_erasure(
     home: Settings, clinic: Deliveries, patient: str
 ) -> None:
@@ -127,6 +129,7 @@ def test_the_public_file_stays_as_published_and_the_manifest_tells_of_the_erasur
     assert manifest["release_id"] == RELEASE
 
 
+@pytest.mark.slow
 def test_erased_bytes_do_not_survive_in_the_file(home: Settings, patient: str) -> None:
     file = folder(home) / "restricted.duckdb"
     assert patient.encode() in file.read_bytes()
@@ -134,6 +137,7 @@ def test_erased_bytes_do_not_survive_in_the_file(home: Settings, patient: str) -
     assert patient.encode() not in file.read_bytes()
 
 
+@pytest.mark.slow
 def test_who_has_the_old_file_open_keeps_reading_it(home: Settings, patient: str) -> None:
     with duckdb.connect(str(folder(home) / "restricted.duckdb"), read_only=True) as reader:
         before = reader.execute("select count(*) from staging.stg_patient").fetchall()
@@ -141,6 +145,7 @@ def test_who_has_the_old_file_open_keeps_reading_it(home: Settings, patient: str
         assert reader.execute("select count(*) from staging.stg_patient").fetchall() == before
 
 
+@pytest.mark.slow
 def test_a_release_without_the_patient_is_not_touched(home: Settings, clinic: Deliveries, patient: str) -> None:
     erase(home, patient)
     before = {file.name: file.read_bytes() for file in folder(home).rglob("*.*")}
@@ -151,6 +156,7 @@ def test_a_release_without_the_patient_is_not_touched(home: Settings, clinic: De
     assert len(read_manifest(folder(home))["erasures"]) == 2
 
 
+@pytest.mark.slow
 def test_a_crash_between_the_manifest_and_the_file_is_made_good(
     home: Settings, patient: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

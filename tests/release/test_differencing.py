@@ -14,6 +14,7 @@ from registry_pipeline.release.disclosure import assert_nothing_small, suppress,
 from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.release.quantities import quantities
 from registry_pipeline.release.sums import sums
+from tests.properties import examples
 from tests.release_support import mart_contract, mart_frame
 
 SMALL_CELL = 10
@@ -170,7 +171,7 @@ def told(new: pl.DataFrame, old: pl.DataFrame, contract: MartContract) -> list[s
 
 @pytest.mark.slow
 @given(nights)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_two_releases_show_a_change_of_1_to_10_in_a_cell(contract, rows):
     truths = [mart(contract, *((f"C{n}", *pair) for n, pair in enumerate(night))) for night in rows]
     releases = publish(contract, truths)
@@ -180,7 +181,7 @@ def test_no_two_releases_show_a_change_of_1_to_10_in_a_cell(contract, rows):
 
 
 @given(nights)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_is_the_new_one_or_the_one_before_or_hidden_and_the_same_data_change_nothing(contract, rows):
     truths = [mart(contract, *((f"C{n}", *pair) for n, pair in enumerate(night))) for night in rows]
     releases = publish(contract, truths)
@@ -308,6 +309,7 @@ def test_one_cell_is_not_repeated_alone_where_its_margin_would_tell(table):
     assert_nothing_told(new, shown, old, table)
 
 
+@pytest.mark.slow
 def test_what_is_repeated_does_not_depend_on_the_order_of_rows_or_of_releases(table):
     first, second, new = random_registries(7, 3)
     shown, n_repeated = hold_back(new, second, [first], table, SMALL_CELL)

@@ -61,14 +61,20 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
 
 
-@pytest.fixture
-def report(tmp_path: Path, settings: Settings) -> Report:
-    """Write a public database with the marts given, and return its report as read back."""
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Write a public database with the marts given, and return its report as read back; of the same marts once."""
+    pages: dict[str, ReadPage] = {}
 
     def make(marts: dict[str, list[dict[str, object]]], **rest: object) -> ReadPage:
-        folder = write_public(tmp_path / "release", settings, marts, **rest)
-        write_report(folder, settings)
-        return read_html((folder / "report.html").read_text(encoding="utf-8"))
+        given = repr((marts, rest))
+        if given not in pages:
+            folder = tmp_path_factory.mktemp("release")
+            settings = Settings(home=folder / "home")
+            write_public(folder, settings, marts, **rest)
+            write_report(folder, settings)
+            pages[given] = read_html((folder / "report.html").read_text(encoding="utf-8"))
+        return pages[given]
 
     return make
 
@@ -93,6 +99,7 @@ def test_empty_marts_say_what_is_missing(report: Report) -> None:
     assert [row[1].value for row in page.tables["hidden-table"][1:]] == ["0"] * 5
 
 
+@pytest.mark.slow
 def test_one_mart_that_is_absent_leaves_the_others_standing(report: Report) -> None:
     page = report({"response_rates": CLINICS["response_rates"]})
     assert column(page, "clinics-table", 0) == ["C001", "C002", "C003"]
@@ -137,6 +144,7 @@ def test_a_hidden_clinic_is_listed_without_a_number(report: Report) -> None:
     assert {cell.value for cell in cells} == {None}
 
 
+@pytest.mark.slow
 def test_the_threshold_for_small_cells_is_the_one_in_force(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", small_cell=5)
     folder = write_public(tmp_path / "release", settings, CLINICS)
@@ -151,6 +159,7 @@ def test_figures_in_tables_are_those_of_the_mart_to_the_last_digit(report: Repor
     assert column(page, "clinics-table", 3)[:2] == ["50.0 %", "33.3 %"]
 
 
+@pytest.mark.slow
 def test_the_outcome_with_most_observed_patients_at_week_4_is_shown(report: Report) -> None:
     rows = [
         response(200, 480),
@@ -161,6 +170,7 @@ def test_the_outcome_with_most_observed_patients_at_week_4_is_shown(report: Repo
     assert "Pain, average (NRS), week 4: 300 of 600 patients responded" in page.text
 
 
+@pytest.mark.slow
 def test_another_window_is_taken_where_nothing_can_be_shown_at_week_4(report: Report) -> None:
     page = report({"response_rates": [hidden(), response(40, 80, time_window="wk8")]})
     assert "Depression (PHQ-9), week 8" in page.text
@@ -181,11 +191,13 @@ def test_the_pooled_rate_and_where_a_further_clinic_may_lie_are_drawn_and_said(r
     assert values["Variance between clinics, logit scale (τ²)"] == "0.153"
 
 
+@pytest.mark.slow
 def test_a_variation_that_is_hidden_draws_no_diamond(report: Report) -> None:
     page = report(CLINICS | {"clinic_variation": [MAIN | HIDDEN]})
     assert "pooled" not in [attrs.get("class") for tag, attrs in page.tags if tag == "path"]
 
 
+@pytest.mark.slow
 def test_a_curve_breaks_at_a_hidden_week(report: Report) -> None:
     rows = curve("competing", (0, 1.0, 200), (7, 0.9, 180), (21, 0.8, 150), (28, 0.7, 140))
     gap = OVERALL | HIDDEN | {"indication": "all", "instrument": "phq9", "estimand": "competing", "day": 14}
@@ -195,12 +207,14 @@ def test_a_curve_breaks_at_a_hidden_week(report: Report) -> None:
     assert page.tables["durability-table"][3][2].text == "hidden (fewer than 11)"
 
 
+@pytest.mark.slow
 def test_a_curve_that_nobody_has_left_has_a_band_without_height(report: Report) -> None:
     page = report({"durability_curves": curve("competing", (0, 1.0, 200), (7, 1.0, 190))})
     assert not page.faults
     assert "step s0" in [attrs.get("class") for tag, attrs in page.tags if tag == "path"]
 
 
+@pytest.mark.slow
 def test_adverse_events_are_ordered_by_how_many_patients_had_them(report: Report) -> None:
     rows = [
         event("nausea", "patient", 50, 200),
@@ -216,6 +230,7 @@ def test_adverse_events_are_ordered_by_how_many_patients_had_them(report: Report
     assert "Hidden by number of patients: fall." in page.text
 
 
+@pytest.mark.slow
 def test_low_ascertainment_is_a_banner_over_the_events(report: Report) -> None:
     rows = [event("any", "patient", 150, 200, is_ascertainment_low=True)]
     page = report({"adverse_event_frequencies": rows})
@@ -248,6 +263,7 @@ def test_the_scorecard_shows_the_worst_dimension_of_the_latest_month(report: Rep
     ]
 
 
+@pytest.mark.slow
 def test_caveats_that_must_be_read_come_first_and_those_of_other_marts_stay_out(report: Report) -> None:
     caveats = [
         {"code": "a", "mart": "response_rates", "severity": "note", "sentence": "Good to know."},
@@ -261,6 +277,7 @@ def test_caveats_that_must_be_read_come_first_and_those_of_other_marts_stay_out(
     assert "Of a mart not shown." not in text
 
 
+@pytest.mark.slow
 def test_formulas_of_the_marts_shown_are_in_a_table(report: Report) -> None:
     line = {"measure": "rate", "formula": "numerator / denominator", "source": "counted"}
     page = report({}, definitions=[line | {"mart": "response_rates"}, line | {"mart": "opioid_change"}])
@@ -275,6 +292,7 @@ def test_text_from_data_is_escaped(report: Report) -> None:
     assert "b" not in {tag for tag, _ in page.tags}
 
 
+@pytest.mark.slow
 def test_the_same_release_gives_the_same_page_byte_for_byte(tmp_path: Path, settings: Settings) -> None:
     pages = []
     for name, order in (("one", 1), ("two", -1)):
@@ -285,6 +303,7 @@ def test_the_same_release_gives_the_same_page_byte_for_byte(tmp_path: Path, sett
     assert pages[0] == pages[1]
 
 
+@pytest.mark.slow
 def test_the_latest_release_is_the_one_named(report: Report) -> None:
     earlier = RELEASE | {"release_id": "20270101-ffffffffff", "published_at": "2025-12-01 02:00:00"}
     page = report({}, releases=[RELEASE, earlier])

@@ -17,6 +17,7 @@ from registry_pipeline.feeds.mapping.convert import number, or_as_sent, rounded,
 from registry_pipeline.feeds.units import Factor, factor
 from registry_pipeline.ingest.cast import cast_batch
 from registry_pipeline.settings import Settings
+from tests.properties import examples
 
 HEAD = "clinic_id: C901\nversion: 1.0.0\nclinic_type: pain\ndeid_method: safe_harbor\nfiles:\n"
 ENTRY = '  - pattern: "*.csv"\n    format: csv\n    mode: snapshot\n'
@@ -326,7 +327,7 @@ def test_a_pattern_that_ignores_everything_is_a_mistake(compiled) -> None:
 plain_numbers = st.decimals(-99_999, 99_999, places=6, allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     sent=st.lists(plain_numbers, min_size=1, max_size=20),
     unit=st.sampled_from([("lb", "kg", 1), ("in", "cm", 1), ("mcg", "mg", 2), ("s", "min", 0), ("weeks", "day", 0)]),
@@ -345,7 +346,7 @@ def test_a_conversion_is_exact_to_the_last_place(sent: list[Decimal], unit: tupl
     assert [Decimal(value) for value in result] == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=12)), min_size=1, max_size=20))
 def test_a_cell_that_was_sent_never_becomes_a_silent_null(cells: list[str | None]) -> None:
     frame = pl.DataFrame({"x": cells}, schema={"x": pl.String})
@@ -366,7 +367,7 @@ SPLITS = (
 cells = st.lists(st.sampled_from([None, "1", "x", "NA"]), min_size=4, max_size=4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(cells, max_size=12))
 def test_a_mapping_changes_the_number_of_records_only_by_its_splits(
     splits: list[CompiledMapping], table: list[list[str | None]]

@@ -17,6 +17,7 @@ from registry_pipeline.feeds.readers.fhir import open_parts
 from registry_pipeline.feeds.readers.fhir_resource import flattened
 from registry_pipeline.feeds.readers.objects import NotFlatError
 from registry_pipeline.feeds.sources import FhirBulk
+from tests.properties import examples
 
 LOINC = "http://loinc.org"
 Row = tuple[object, ...]
@@ -157,7 +158,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.dictionaries(st.sampled_from(["item", "code", "component", "extension", "subject"]), json_values))
 def test_whatever_a_resource_holds_it_is_flat_or_told_to_be_not(members: dict[str, object]) -> None:
     try:

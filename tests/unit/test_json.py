@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.readers import json as json_reader
 from registry_pipeline.feeds.readers.json import open_json
+from tests.properties import examples
 
 Row = tuple[object, ...]
 
@@ -95,7 +96,7 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\ufffd", exclud
 values = st.one_of(st.none(), st.booleans(), st.integers(), words)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(
     st.lists(st.dictionaries(st.sampled_from("abc"), values, min_size=1), min_size=1, max_size=20),
     st.integers(1, 30),

@@ -17,6 +17,7 @@ from registry_pipeline.feeds.readers.csv import open_csv
 from registry_pipeline.feeds.readers.excel import open_excel
 from registry_pipeline.feeds.readers.ndjson import open_ndjson
 from registry_pipeline.feeds.readers.parquet import open_parquet
+from tests.properties import examples
 
 Row = tuple[object, ...]
 
@@ -82,6 +83,7 @@ def test_latin_1_with_semicolons_is_read_as_the_feed_says(file: Path) -> None:
     assert read_csv(file, content, delimiter=";", encoding="latin-1")[0] == [("1,5", "ä", 2)]
 
 
+@pytest.mark.slow
 def test_an_open_quote_across_a_block_border_is_still_one_record(file: Path) -> None:
     content = b"a,b\n" + b"".join(b"%d,x\n" % number for number in range(50)) + b'50,"two\nlines"\n51,z\n'
     for batch in range(5, 60):
@@ -113,7 +115,7 @@ def quoted(cell: str) -> str:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), st.integers(8, 64))
 def test_whatever_is_properly_quoted_is_read_back_unaltered(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, str, str]], batch: int
@@ -128,7 +130,7 @@ plain = st.text("abc123 .-", max_size=5)
 damage = st.sampled_from(['x,"y', "x", "x,y,z,w", 'x,y"y,z', '"x"x,y,z'])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.one_of(st.tuples(plain, plain, plain), damage), min_size=1, max_size=30), st.integers(8, 200))
 def test_no_undamaged_line_is_lost_altered_or_moved_by_its_damaged_neighbours(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str, str] | str], batch: int

@@ -15,6 +15,7 @@ from registry_pipeline.feeds.model import FileFeed
 from registry_pipeline.feeds.readers.base import Part
 from registry_pipeline.feeds.readers.redcap import open_parts
 from registry_pipeline.feeds.readers.redcap_dictionary import read_dictionary
+from tests.properties import examples
 
 Row = tuple[object, ...]
 DICTIONARY = """\
@@ -206,7 +207,7 @@ instruments = st.sampled_from(["", "", "bp", "start", "nothing"])
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.lists(st.tuples(instruments, *[cells] * 6), min_size=1, max_size=20), st.integers(10, 300))
 def test_every_line_is_a_record_of_a_form_or_told_why_not(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, ...]], batch: int

@@ -157,6 +157,7 @@ def test_the_same_mart_is_always_hidden_the_same_way(contract: MartContract, see
     assert (first == second).all()
 
 
+@pytest.mark.slow
 def test_hiding_more_never_exposes_what_was_safe(contract: MartContract) -> None:
     random = np.random.default_rng(7)
     for _ in range(30):

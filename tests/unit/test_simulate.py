@@ -53,6 +53,7 @@ def test_another_seed_writes_other_bytes_in_every_file(simulated: Simulation, tm
     assert not [name for name in ours if name.startswith("landing/") and ours[name] == theirs.get(name)]
 
 
+@pytest.mark.slow
 def test_leaving_out_defects_leaves_the_good_rows_as_they_are(simulated: Simulation, tmp_path: Path) -> None:
     clean = simulate(Settings(home=tmp_path), n_patients=N_PATIENTS, seed=5, with_defects=False)
     assert clean.n_rows == simulated.n_rows
@@ -103,6 +104,7 @@ def test_what_cannot_be_simulated_is_a_configuration_error(asked: dict[str, obje
         simulate(Settings(home=tmp_path), **asked)
 
 
+@pytest.mark.slow
 def test_every_clinic_without_a_shipped_feed_gets_one_that_can_be_read(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     simulation = simulate(settings, n_clinics=10, n_patients=20, seed=1)

@@ -79,6 +79,7 @@ def record(simulation: Simulation, feed: Feed, defect: dict[str, str]) -> dict[s
     return next(csv.DictReader([lines[0], lines[line - 1]], delimiter=entry.csv.delimiter))
 
 
+@pytest.mark.slow
 def test_every_shape_has_its_defects_and_no_two_share_a_record(simulated: Simulation) -> None:
     rows = list(planted_rows(simulated))
     assert Counter(row["clinic_id"] for row in rows).keys() == {f"C00{n}" for n in range(1, 9)}
@@ -87,6 +88,7 @@ def test_every_shape_has_its_defects_and_no_two_share_a_record(simulated: Simula
     assert len({row["kind"] for row in rows}) >= 18
 
 
+@pytest.mark.slow
 def test_a_defect_of_a_cell_stands_in_the_record_of_its_line(simulated: Simulation, feeds: dict[str, Feed]) -> None:
     seen = 0
     for defect in planted_rows(simulated):
@@ -97,6 +99,7 @@ def test_a_defect_of_a_cell_stands_in_the_record_of_its_line(simulated: Simulati
     assert seen >= 60
 
 
+@pytest.mark.slow
 def test_a_missing_key_is_empty_and_a_duplicate_repeats_an_earlier_line(
     simulated: Simulation, feeds: dict[str, Feed]
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_missing_key_is_empty_and_a_duplicate_repeats_an_earlier_line(
             assert cells in ([json.loads(line) for line in earlier] if path.suffix == ".ndjson" else earlier)
 
 
+@pytest.mark.slow
 def test_a_damaged_line_is_damaged_and_its_neighbours_are_whole(simulated: Simulation) -> None:
     seen = set()
     for defect in planted_rows(simulated):
@@ -137,6 +141,7 @@ def test_a_damaged_line_is_damaged_and_its_neighbours_are_whole(simulated: Simul
     assert seen == {"stray_quote", "ragged_row", "wrong_encoding", "cut_json"}
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_ingest_finds_every_defect_once_and_accepts_everything_else(settings: Settings, simulated: Simulation) -> None:
     summary = ingest_landing(settings)

@@ -14,7 +14,7 @@ from registry_pipeline.simulate.illness import in_response
 from registry_pipeline.simulate.truth import Tally, tally, truth_document
 
 
-@pytest.fixture(scope="module", params=[1, 2, 20_261_121])
+@pytest.fixture(scope="module", params=[1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 20_261_121))])
 def world(request: pytest.FixtureRequest) -> tuple[dict[str, Any], list[Chunk]]:
     clinics = make_clinics(n_clinics=8, n_patients=4_000, seed=request.param)
     chunks = [next(generate(clinic)) for clinic in clinics]

@@ -19,6 +19,7 @@ from registry_pipeline.feeds.readers.csv import open_csv
 from registry_pipeline.feeds.readers.ndjson import open_ndjson
 from registry_pipeline.ingest.run import ingest_landing
 from registry_pipeline.settings import Settings
+from tests.properties import examples
 
 Read = tuple[list[tuple[object, ...]], list[tuple[int, str]]]
 
@@ -84,6 +85,7 @@ def test_one_bad_line_costs_one_line(
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.slow
 def test_lines_end_as_editors_count_and_a_quoted_cell_keeps_its_own_line_ends(
     read: Callable[..., Read], end: str
 ) -> None:
@@ -202,7 +204,7 @@ def accounted_lines(rows: list[dict[str, object]], damages: list[tuple[int, str]
 dialects = st.sampled_from([dialect for dialect in DIALECTS if dialect.quote == '"'])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.randoms(use_true_random=False), dialects, st.integers(8, 300))
 def test_whatever_the_damage_every_line_is_accounted_for_and_intact_records_come_out_once_and_unaltered(
     tmp_path_factory: pytest.TempPathFactory, rng: Random, dialect: Dialect, batch: int
@@ -224,7 +226,7 @@ def test_whatever_the_damage_every_line_is_accounted_for_and_intact_records_come
     assert with_content <= accounted_lines(rows, damages, lines)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.randoms(use_true_random=False), st.integers(8, 300))
 def test_intact_objects_come_out_once_and_unaltered(
     tmp_path_factory: pytest.TempPathFactory, rng: Random, batch: int
@@ -238,7 +240,7 @@ def test_intact_objects_come_out_once_and_unaltered(
         assert {name: rows[line][name] for name in row} == as_read(row)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=examples(5))
 @given(st.lists(st.randoms(use_true_random=False), min_size=1, max_size=5))
 @pytest.mark.slow
 def test_through_all_of_ingest_counts_balance_and_no_intact_record_is_lost_or_altered(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from registry_pipeline.errors import DeliveryRefusedError
 from registry_pipeline.feeds.readers.xpt import open_xpt
+from tests.properties import examples
 from tests.xport import Column, member, transport
 
 Row = tuple[object, ...]
@@ -55,7 +56,7 @@ def test_no_record_is_lost_to_blanks_at_its_end(file: Path) -> None:
     assert [row[0] for row in rows] == [f"p{number}" for number in range(1, 8)]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     st.lists(st.tuples(st.text("abc ", max_size=7), st.floats(-1e6, 1e6, width=32)), min_size=1, max_size=30),
     st.integers(1, 200),
