@@ -119,8 +119,10 @@ def interval_rows(intervals: pd.DataFrame) -> pd.DataFrame:
         intervals: Columns indication, instrument, low_days, high_days (null when never lost), n_patients.
     """
     keys = ["indication", "instrument"]
+    # The estimate is found in steps that add up floats, so its last digits hang on the order of the rows.
+    ordered = intervals.sort_values([*keys, "low_days", "high_days"], ignore_index=True)
     frames = []
-    for key, rows in intervals.groupby(keys):
+    for key, rows in ordered.groupby(keys):
         estimate = turnbull(rows["low_days"], rows["high_days"], rows["n_patients"])
         low, high = estimate.bounds_at(LANDMARK_DAYS)
         names = dict(zip(keys, key, strict=True))

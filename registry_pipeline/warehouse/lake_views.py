@@ -161,7 +161,7 @@ def _table_query(table: TableContract, files: list[Path]) -> str:
     from (
       select {nulls} where false
       union all by name
-      select *, file_index as delivery_order, file_row_number as row_no
+      select *, cast(file_index as bigint) as delivery_order, file_row_number as row_no
       from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
     ) as f
     """

@@ -106,15 +106,24 @@ windows as (
 -- nearness is the distance from 0.
 placed as (
   select
-    n.*,
+    n.patient_no,
+    n.course_no,
+    n.instrument_no,
     w.window_no,
-    w.target_day,
+    n.is_eligible,
+    n.cut_day >= w.end_day + w.is_after_induction * n.induction_days as is_mature,
+    n.is_averaged,
+    n.retreatment_day < n.score_day as is_score_retreated,
+    n.retreatment_day <= w.end_day + w.is_after_induction * n.induction_days as is_window_retreated,
+    n.score_day - w.is_after_induction * n.induction_days as window_day,
+    n.baseline_score,
+    n.score,
+    n.previous_score,
     n.score_day - w.target_day - w.is_after_induction * n.induction_days as distance,
     n.previous_day - w.target_day - w.is_after_induction * n.induction_days as previous_distance,
     n.next_day - w.target_day - w.is_after_induction * n.induction_days as next_distance,
     w.start_day - w.target_day as first_distance,
     w.end_day - w.target_day as last_distance,
-    w.end_day + w.is_after_induction * n.induction_days as end_day,
   from neighbours as n
   cross join windows as w
   where
@@ -128,37 +137,79 @@ placed as (
 
 -- Nearness falls up to the target and rises after it, so the nearest score is the one that both neighbours are not
 -- nearer than.
-chosen as (
-  select p.*, p.distance >= p.first_distance as is_observed,
+observed as (
+  select
+    p.patient_no,
+    p.course_no,
+    p.instrument_no,
+    p.window_no,
+    p.is_eligible,
+    p.is_mature,
+    p.is_averaged,
+    coalesce(p.is_score_retreated, false) as is_retreated,
+    p.window_day,
+    p.baseline_score,
+    p.score as window_score,
+    p.previous_score as score_before,
   from placed as p
   where
-    p.distance < p.first_distance
-    or (
-      (p.next_distance is null or p.next_distance > p.last_distance or abs(p.next_distance) > abs(p.distance))
-      and (
-        p.previous_distance is null
-        or p.previous_distance < p.first_distance
-        or abs(p.previous_distance) >= abs(p.distance)
-      )
+    p.distance >= p.first_distance
+    and (p.next_distance is null or p.next_distance > p.last_distance or abs(p.next_distance) > abs(p.distance))
+    and (
+      p.previous_distance is null
+      or p.previous_distance < p.first_distance
+      or abs(p.previous_distance) >= abs(p.distance)
     )
 ),
 
+carried as (
+  select
+    p.patient_no,
+    p.course_no,
+    p.instrument_no,
+    p.window_no,
+    p.is_eligible,
+    p.is_mature,
+    p.is_averaged,
+    coalesce(p.is_window_retreated, false) as is_retreated,
+    p.window_day,
+    p.baseline_score,
+    null::decimal(14, 8) as window_score,
+    p.score as score_before,
+  from placed as p
+  where p.distance < p.first_distance
+),
+
 read as (
+  select
+    o.patient_no,
+    o.course_no,
+    o.instrument_no,
+    o.window_no,
+    o.is_eligible,
+    o.is_mature,
+    o.is_averaged,
+    o.is_retreated,
+    o.window_day,
+    o.baseline_score,
+    o.window_score,
+    o.score_before,
+  from observed as o
+  union all
   select
     c.patient_no,
     c.course_no,
     c.instrument_no,
     c.window_no,
     c.is_eligible,
-    c.cut_day >= c.end_day as is_mature,
+    c.is_mature,
     c.is_averaged,
-    coalesce(case when c.is_observed then c.retreatment_day < c.score_day else c.retreatment_day <= c.end_day end, false)
-      as is_retreated,
-    c.distance + c.target_day as window_day,
+    c.is_retreated,
+    c.window_day,
     c.baseline_score,
-    case when c.is_observed then c.score end as window_score,
-    case when c.is_observed then c.previous_score else c.score end::decimal(14, 8) as score_before,
-  from chosen as c
+    c.window_score,
+    c.score_before,
+  from carried as c
 )
 
 select

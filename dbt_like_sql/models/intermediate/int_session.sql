@@ -51,9 +51,26 @@ reporting as (
   from staging.stg_session_comed as m
 ),
 
+-- What all sessions of a course share, found once per course.
+courses as (
+  select
+    c.clinic_id,
+    c.course_id,
+    p.patient_no,
+    p.data_cut_day,
+    p.weight_kg,
+    c.intent,
+    coalesce(d.dx_code, 'unknown') as indication_code,
+  from staging.stg_course as c
+  inner join intermediate.int_consented_patient as p
+    on c.clinic_id = p.clinic_id and c.patient_id = p.patient_id
+  left join staging.stg_diagnosis as d
+    on c.clinic_id = d.clinic_id and c.patient_id = d.patient_id and c.target_dx_seq = d.dx_seq
+),
+
 sessions as (
   select
-    p.patient_no,
+    c.patient_no,
     s.clinic_id,
     s.course_id,
     s.session_id,
@@ -61,7 +78,7 @@ sessions as (
     s.study_day,
     c.intent as course_intent,
     s.route as route_code,
-    coalesce(d.dx_code, 'unknown') as indication_code,
+    c.indication_code,
     s.ae_form_status,
     s.phase_reported,
     s.dose_mg,
@@ -73,7 +90,7 @@ sessions as (
       else 'unknown'
     end as place_code,
     coalesce(s.local_hour_band, 'unknown') as hour_band,
-    coalesce(s.dose_mg_per_kg, s.dose_mg / p.weight_kg)::decimal(14, 8) as dose_mg_per_kg,
+    coalesce(s.dose_mg_per_kg, s.dose_mg / c.weight_kg)::decimal(14, 8) as dose_mg_per_kg,
     case
       when r.clinic_id is null then 'not_reported'
       when m.has_benzodiazepine and m.has_alpha2 then 'both'
@@ -82,28 +99,22 @@ sessions as (
       else 'none'
     end as premedication,
   from staging.stg_session as s
-  inner join staging.stg_course as c
+  inner join courses as c
     on s.clinic_id = c.clinic_id and s.course_id = c.course_id
-  inner join intermediate.int_consented_patient as p
-    on c.clinic_id = p.clinic_id and c.patient_id = p.patient_id
-  left join staging.stg_diagnosis as d
-    on c.clinic_id = d.clinic_id and c.patient_id = d.patient_id and c.target_dx_seq = d.dx_seq
   left join premedicated as m
     on s.clinic_id = m.clinic_id and s.session_id = m.session_id
   left join reporting as r
     on s.clinic_id = r.clinic_id
-  where s.study_day <= p.data_cut_day
+  where s.study_day <= c.data_cut_day
 ),
 
 -- Days apart from the rows they belong to: windows carry every column along, and these need three.
 days as (
-  select distinct p.patient_no, s.course_id, s.study_day,
+  select distinct c.patient_no, s.course_id, s.study_day,
   from staging.stg_session as s
-  inner join staging.stg_course as c
+  inner join courses as c
     on s.clinic_id = c.clinic_id and s.course_id = c.course_id
-  inner join intermediate.int_consented_patient as p
-    on c.clinic_id = p.clinic_id and c.patient_id = p.patient_id
-  where s.study_day <= p.data_cut_day
+  where s.study_day <= c.data_cut_day
 ),
 
 numbered as (

@@ -1,6 +1,6 @@
-"""Three staging models for every table contract: `ref_<table>`, `cur_<table>` and `stg_<table>`.
+"""Four staging models for every table contract: `ref_<table>`, `cur_<table>`, `out_<table>` and `stg_<table>`.
 
-Only what is left out is written (rows that were superseded, rows that are refused); the rest is views over the lake.
+Only what is left out is written (rows that were superseded, refused or withdrawn); the rest is views over the lake.
 
 The SQL and the documentation come from the contract, so a new column or table needs no code here.
 """
@@ -73,6 +73,15 @@ for table in staging.delivered(TABLES):
         blueprints=[{"query": staging.current_query(table)}],
         **documented(staging.current_columns(table)),
     )(entrypoint)
+    model(
+        f"staging.out_{table.name}",
+        is_sql=True,
+        kind={"name": ModelKindName.FULL},
+        description=f"The rows of {table.name} that may not be used: superseded, refused, or withdrawn with deletion.",
+        grains=["delivery_order", "row_no"],
+        blueprints=[{"query": staging.left_out_query(table, TABLES)}],
+        **documented(staging.PLACE),
+    )(entrypoint)
 
 for table in TABLES.values():
     model(
@@ -81,6 +90,6 @@ for table in TABLES.values():
         kind={"name": ModelKindName.VIEW},
         description=f"{table.description} Accepted rows, one per key; none of patients who withdrew with deletion.",
         grains=list(key_columns(table)),
-        blueprints=[{"query": staging.accepted_query(table, TABLES)}],
+        blueprints=[{"query": staging.accepted_query(table)}],
         **documented(staging.contract_columns(table)),
     )(entrypoint)
