@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from registry_pipeline.lake.receipts import Counts, Receipt, write_receipt
+from registry_pipeline.release.gate import GateFinding, check_marts
 from registry_pipeline.release.mart_contracts import MartContract, load_mart_contract
 from registry_pipeline.settings import Settings
 
@@ -118,6 +119,11 @@ def mart_frame(*cells: tuple[str, int | None, int | None]) -> pl.DataFrame:
     text, count, number = pl.String, pl.Int64, pl.Float64
     types = [text, text, count, count, number, number, number, text]
     return pl.DataFrame(rows, schema=dict(zip(rows[0], types, strict=True)))
+
+
+def check_mart(frame: pl.DataFrame, contract: MartContract) -> list[GateFinding]:
+    """Return every check of the contract that the frame fails, in the order of the contract."""
+    return check_marts({contract.name: contract}, {contract.name: frame})[contract.name]
 
 
 GOOD = mart_frame(("all", 120, 214), ("C001", 110, 150), ("C002", 10, 64), ("C003", 0, 40), ("C004", 0, 0))

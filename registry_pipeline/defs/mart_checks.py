@@ -50,17 +50,11 @@ def _specs(contract: MartContract) -> Iterator[dg.AssetCheckSpec]:
 def _judge_all(settings: Settings, contracts: Mapping[str, MartContract]) -> Iterator[dg.AssetCheckResult]:
     from registry_pipeline.release.databases import read_marts  # noqa: PLC0415 - a code location loads often
     from registry_pipeline.release.disclosure import with_flags  # noqa: PLC0415 - likewise
-    from registry_pipeline.release.gate import check_marts  # noqa: PLC0415 - likewise
+    from registry_pipeline.release.gate import check_marts, require_contracts  # noqa: PLC0415 - likewise
     from registry_pipeline.warehouse.build import build_path  # noqa: PLC0415 - likewise
 
     frames = {name: with_flags(frame) for name, frame in read_marts(build_path(settings), settings).items()}
-    for name, contract in contracts.items():
-        if name not in frames:
-            raise GateRefusedError(
-                f"The contract {name} has no mart.",
-                remedy="Write the model, or delete the contract.",
-                file=contract.file,
-            )
+    require_contracts(frames, contracts)
     found = check_marts(contracts, frames)
     for name, contract in contracts.items():
         yield from _results(frames[name], contract, found[name], settings.small_cell)

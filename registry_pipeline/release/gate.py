@@ -51,7 +51,7 @@ class GateCheck:
 
 
 def checks_of(contract: MartContract) -> Iterator[GateCheck]:
-    """Yield every check that `check_mart` makes by this contract, in its order."""
+    """Yield every check that the gate makes by this contract, in its order."""
     name = contract.name
     yield GateCheck(f"{name}.columns", "reject", "The columns are those of the contract, in its order.")
     for column in contract.columns:
@@ -106,25 +106,17 @@ def check_marts(
     return {name: _check_states(batches, [frames[name]], contract)[0] for name, contract in contracts.items()}
 
 
-def check_mart(frame: pl.DataFrame, contract: MartContract) -> list[GateFinding]:
-    """Return every check of the contract that the frame fails, in the order of the contract."""
-    return check_marts({contract.name: contract}, {contract.name: frame})[contract.name]
-
-
 def _check_states(batches: Any, frames: Sequence[pl.DataFrame], contract: MartContract) -> list[list[GateFinding]]:
     """Return the findings of each state of a mart.
 
     All states are validated at once, since most of the time goes into what Great Expectations does per check; only
     what fails is looked at state by state.
     """
-    if any(tuple(frame.columns) != contract.column_names for frame in frames):
+    is_wrong = [tuple(frame.columns) != contract.column_names for frame in frames]
+    if any(is_wrong):
         # No other check can be trusted, or even run, on other columns.
-        check = f"{contract.name}.columns"
-        wrong = [tuple(frame.columns) != contract.column_names for frame in frames]
-        return [
-            [GateFinding(contract.name, check, "reject", frame.height)] if is_wrong else []
-            for frame, is_wrong in zip(frames, wrong, strict=True)
-        ]
+        found = [GateFinding(contract.name, f"{contract.name}.columns", "reject", frame.height) for frame in frames]
+        return [[finding] if wrong else [] for finding, wrong in zip(found, is_wrong, strict=True)]
     prepared = [
         frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64), *_holding(contract), pl.lit(number).alias(_STATE))
         for number, frame in enumerate(frames)

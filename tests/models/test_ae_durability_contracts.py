@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress
-from registry_pipeline.release.gate import check_mart
 from registry_pipeline.release.mart_contracts import MartContract, load_mart_contracts
 from registry_pipeline.settings import Settings
 from tests.models.test_ae import event, session, tables
 from tests.models.test_durability import STATUSES, life_tables
+from tests.release_support import check_mart
 from tests.warehouse_harness import Warehouse
 
 MARTS = ["adverse_event_frequencies", "durability_of_relief", "durability_curves"]

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress
-from registry_pipeline.release.gate import check_mart
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from registry_pipeline.statistics.rates import clopper_pearson, wilson
 from tests.models.test_ae import event, session, tables
 from tests.models.test_ae_bases import contact, noted_later
+from tests.release_support import check_mart
 from tests.warehouse_harness import Query, Warehouse
 
 MART = "marts.adverse_event_severity"

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress
-from registry_pipeline.release.gate import check_mart
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from tests.models.test_clinic_standardised import CASE_MIX, stratum
 from tests.models.test_contrasts import frequency, rate
 from tests.models.test_dose_response import LEVELS
+from tests.release_support import check_mart
 from tests.warehouse_harness import Warehouse
 
 PAIRS = [(0, 0), (0, 40), (3, 40), (20, 40), (40, 40), (25, 60), (2, 2)]

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress
-from registry_pipeline.release.gate import check_mart
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
+from tests.release_support import check_mart
 from tests.warehouse_harness import Query, Warehouse
 
 MARTS = [

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release.disclosure import assert_nothing_small, suppress
-from registry_pipeline.release.gate import check_mart
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from tests.models import test_haemodynamics as vitals
@@ -16,6 +15,7 @@ from tests.models.test_suicidality import registry as scored
 from tests.models.test_timing import event as timed_event
 from tests.models.test_timing import session as timed_session
 from tests.oracles.test_recurrence import followed
+from tests.release_support import check_mart
 from tests.warehouse_harness import Warehouse
 
 Tables = dict[str, list[dict[str, Any]]]

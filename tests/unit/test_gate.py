@@ -8,10 +8,10 @@ import pytest
 
 from registry_pipeline.errors import ContractError, GateRefusedError
 from registry_pipeline.release.disclosure import suppress, with_flags
-from registry_pipeline.release.gate import GateFinding, check_mart, gate_marts
+from registry_pipeline.release.gate import GateFinding, gate_marts
 from registry_pipeline.release.mart_contracts import MartContract, load_mart_contracts
 from registry_pipeline.settings import Settings
-from tests.release_support import COLUMNS, GOOD, mart_contract, mart_frame
+from tests.release_support import COLUMNS, GOOD, check_mart, mart_contract, mart_frame
 
 # Great Expectations alone takes seconds to import.
 pytestmark = pytest.mark.slow
