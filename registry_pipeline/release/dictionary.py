@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_pipeline.contracts.model import TableContract
-from registry_pipeline.release.mart_contracts import MartContract
+from registry_pipeline.release.mart_contracts import MartColumn, MartContract
 from registry_pipeline.warehouse.duck import literal
 from registry_pipeline.warehouse.staging import contract_columns
 
@@ -64,8 +64,16 @@ DICTIONARY = TableDoc(
 
 def mart_doc(contract: MartContract) -> TableDoc:
     """Return a mart's description as its contract gives it."""
-    columns = tuple(ColumnDoc(column.name, column.physical_type, column.description) for column in contract.columns)
+    columns = tuple(ColumnDoc(column.name, column.physical_type, _described(column)) for column in contract.columns)
     return TableDoc("marts", contract.name, contract.description, columns)
+
+
+def _described(column: MartColumn) -> str:
+    """Return what a column means, and what is done to it before it is shown."""
+    if column.rounding is None:
+        return column.description
+    way = "rounded down" if column.role == "count" else "rounded"
+    return f"{column.description} In registry.duckdb {way} to a multiple of {column.rounding:g}."
 
 
 def copied_docs(

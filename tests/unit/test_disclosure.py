@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from registry_pipeline.errors import ContractError, GateRefusedError
+from registry_pipeline.release.dictionary import mart_doc
 from registry_pipeline.release.disclosure import (
     assert_nothing_exposed,
     assert_nothing_small,
@@ -370,6 +371,14 @@ def test_counts_are_rounded_down_and_measures_to_the_nearest_after_small_cells_a
         ("some", 10, 60, 0.233),
     ]
     assert_nothing_small(shown, contract, SMALL_CELL)
+
+
+def test_the_dictionary_says_what_is_rounded(tmp_path):
+    doc = mart_doc(mart_contract(tmp_path / "rounded", columns=ROUNDED))
+    said = {column.name: column.description for column in doc.columns}
+    assert said["numerator"] == "Patients who respond. In registry.duckdb rounded down to a multiple of 5."
+    assert said["rate"] == "Share of responders. In registry.duckdb rounded to a multiple of 0.001."
+    assert said["level"] == "The level."
 
 
 @pytest.mark.parametrize("numerator", [5, 9])
