@@ -79,6 +79,7 @@ for table in staging.delivered(TABLES):
         kind={"name": ModelKindName.FULL},
         description=f"The rows of {table.name} that may not be used: superseded, refused, or withdrawn with deletion.",
         grains=["delivery_order", "row_no"],
+        audits=[("unique_combination_of_columns", {"columns": columns("delivery_order", "row_no")})],
         blueprints=[{"query": staging.left_out_query(table, TABLES)}],
         **documented(staging.PLACE),
     )(entrypoint)
