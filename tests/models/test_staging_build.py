@@ -249,7 +249,7 @@ def test_the_fingerprint_changes_with_deliveries_feeds_and_settings_that_matter(
     seen.add(inputs_fingerprint(Settings(home=settings.home, min_clinics=1)))
     seen.add(inputs_fingerprint(Settings(home=settings.home, max_clinic_share=0.9)))
     seen.add(inputs_fingerprint(Settings(home=settings.home, sensitive_below=20)))
-    assert len(seen) == 5
+    assert len(seen) == 8
     assert inputs_fingerprint(Settings(home=settings.home, threads=1)) in seen
 
 
