@@ -60,15 +60,18 @@ def _parts(every: Table, usable: Flags, open_cells: Flags) -> Iterator[tuple[Int
     """Yield the rows and cells that hang together by sums, or by standing in one row, where a cell is open."""
     sums = every.sums.of(usable)
     joins = usable[every.cell] & (every.value[every.cell] > 0)
-    of_cell, of_equation = connected(
+    of_cell, _ = connected(
         np.concatenate((sums.row, every.cell[joins])),
         np.concatenate((sums.equation, every.row[joins] + sums.n_equations)),
         len(every.value),
         sums.n_equations + every.n_rows,
     )
-    of_row = of_equation[sums.n_equations :]
-    for part in np.unique(of_cell[open_cells & usable]):
-        yield np.flatnonzero(of_row == part), np.flatnonzero((of_cell == part) & usable)
+    parts = np.unique(of_cell[open_cells & usable])
+    # Places of cells that are nothing join no rows, and stand in some.
+    places = np.flatnonzero(usable[every.cell] & np.isin(of_cell[every.cell], parts))
+    for part in parts:
+        rows = every.row[places[of_cell[every.cell[places]] == part]]
+        yield np.unique(rows), np.flatnonzero((of_cell == part) & usable)
 
 
 def _chosen(every: Table, rows: Ints, is_hidden: Flags, targets: Ints, others: Sequence[Ints]) -> Ints:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from registry_pipeline.contracts.vocabulary import read_vocabulary
-from registry_pipeline.release.disclosure import suppress, withhold
+from registry_pipeline.release.disclosure import assert_nothing_exposed, suppress, withhold
 from registry_pipeline.release.groups import Groups, hide_groups, read_groups
 from registry_pipeline.release.mart_contracts import MartContract, load_mart_contracts
 from registry_pipeline.settings import Settings
@@ -130,3 +130,16 @@ def test_what_the_list_calls_sensitive_are_columns_and_marts_that_there_are():
     for row in read_vocabulary(Settings().vocabulary_path("sensitive_values.csv")):
         assert row["column"] in keys | {"mart"}
         assert row["column"] != "mart" or row["value"] in marts
+
+
+def test_what_nobody_has_is_protected_where_somebody_else_has_it(contract):
+    of_two = Groups(strata().select("indication", "dimension", "level", "instrument"), {"instrument": {"si"}}, 30)
+    frame = mart_frame(("all", 60, 240), ("clinic", 30, 100), ("hospital", 0, 25), ("home", 30, 115)).with_columns(
+        instrument=pl.lit("si"),
+        dimension=pl.when(pl.col("level") == "all").then(pl.lit("overall")).otherwise(pl.lit("setting")),
+    )
+    veiled = {contract.name: hide_groups(frame, contract, of_two)}
+    contracts = {contract.name: contract}
+    found, _ = withhold(veiled, contracts, 10)
+    assert hidden(found[contract.name]) == {("si", "hospital"), ("si", "clinic")}
+    assert_nothing_exposed(veiled, found, contracts, 10)

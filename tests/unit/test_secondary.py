@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 
 from registry_pipeline.release import secondary
-from registry_pipeline.release.attack import protected
+from registry_pipeline.release.attack import Table, protected
+from registry_pipeline.release.fewest import fewest
 from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.release.quantities import quantities
 from registry_pipeline.release.reach import exposed
 from registry_pipeline.release.secondary import also_hidden
-from registry_pipeline.release.sums import sums
+from registry_pipeline.release.sums import Sums, sums
 from tests.release_support import mart_contract
 
 COLUMNS = """
@@ -238,3 +239,11 @@ def test_nor_does_one_who_puts_together_all_rows_in_which_the_same_figure_stands
     )
     for row in np.flatnonzero(alone["numerator"].is_between(1, 10).to_numpy()):
         assert most(alone, simple, once["hidden"].to_numpy(), int(row)) > 11 - 1e-6
+
+
+def test_a_hidden_figure_that_is_nothing_and_alone_in_its_sum_is_left_to_others() -> None:
+    one, two = np.zeros(1, dtype=np.int64), np.arange(2)
+    equations = Sums(np.repeat(one, 2), two, np.array([1.0, -1.0]), 1)
+    every = Table(2, two, two, two, np.zeros(2, dtype=np.int64), equations, np.array([0.0, 0.0]), np.array([1.0, 0.0]))
+    hidden = np.array([True, False])
+    assert (fewest(every, hidden, np.array([True, False])) == hidden).all()
