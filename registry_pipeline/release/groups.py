@@ -36,11 +36,13 @@ class Groups:
 
     Args:
         few_clinics: The strata (indication, dimension, level, instrument) that would tell of single clinics.
+        is_all: Whether the whole registry is of too few clinics.
         sensitive: Per column, the values that make a row sensitive.
         sensitive_below: Smaller groups may not be said to have nothing sensitive, or to have it all of them.
     """
 
     few_clinics: pl.DataFrame
+    is_all: bool
     sensitive: Mapping[str, Collection[str]]
     sensitive_below: int
 
@@ -56,7 +58,9 @@ def read_groups(strata: pl.DataFrame, settings: Settings) -> Groups:
     sensitive: dict[str, set[str]] = defaultdict(set)
     for row in read_vocabulary(settings.vocabulary_path("sensitive_values.csv")):
         sensitive[row["column"]].add(row["value"])
-    return Groups(strata.filter(rests_on_few).select(_STRATUM), sensitive, settings.sensitive_below)
+    whole = strata.filter(indication="all", dimension="overall", instrument="all")
+    is_all = bool((whole["n_clinics"] < settings.min_clinics).any())
+    return Groups(strata.filter(rests_on_few).select(_STRATUM), is_all, sensitive, settings.sensitive_below)
 
 
 def hide_groups(frame: pl.DataFrame, contract: MartContract, groups: Groups) -> pl.DataFrame:
@@ -81,7 +85,12 @@ def hide_groups(frame: pl.DataFrame, contract: MartContract, groups: Groups) -> 
 
 
 def _of_few_clinics(contract: MartContract, groups: Groups) -> pl.Expr:
-    """Tell whether the row's stratum, or the one it is compared with, is of few clinics."""
+    """Tell whether the row's stratum, or the one it is compared with, is of few clinics.
+
+    Where the whole registry is, so is every row, those of single clinics too.
+    """
+    if groups.is_all:
+        return pl.lit(value=True)
     has = set(contract.column_names)
     is_of_levels = {"dimension", "level"} <= has
     indication = pl.col("indication") if "indication" in has else pl.lit("all")

@@ -101,7 +101,12 @@ def test_what_is_hidden_for_few_clinics_cannot_be_worked_out_of_the_rest(tmp_pat
 
 @pytest.fixture
 def sensitive(contract: MartContract) -> Groups:
-    return Groups(strata().select("indication", "dimension", "level", "instrument"), {"instrument": {"si"}}, 30)
+    return Groups(
+        strata().select("indication", "dimension", "level", "instrument"),
+        is_all=False,
+        sensitive={"instrument": {"si"}},
+        sensitive_below=30,
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,12 @@ def test_what_the_list_calls_sensitive_are_columns_and_marts_that_there_are():
 
 
 def test_what_nobody_has_is_protected_where_somebody_else_has_it(contract):
-    of_two = Groups(strata().select("indication", "dimension", "level", "instrument"), {"instrument": {"si"}}, 30)
+    of_two = Groups(
+        strata().select("indication", "dimension", "level", "instrument"),
+        is_all=False,
+        sensitive={"instrument": {"si"}},
+        sensitive_below=30,
+    )
     frame = mart_frame(("all", 60, 240), ("clinic", 30, 100), ("hospital", 0, 25), ("home", 30, 115)).with_columns(
         instrument=pl.lit("si"),
         dimension=pl.when(pl.col("level") == "all").then(pl.lit("overall")).otherwise(pl.lit("setting")),
@@ -143,3 +153,15 @@ def test_what_nobody_has_is_protected_where_somebody_else_has_it(contract):
     found, _ = withhold(veiled, contracts, 10)
     assert hidden(found[contract.name]) == {("si", "hospital"), ("si", "clinic")}
     assert_nothing_exposed(veiled, found, contracts, 10)
+
+
+def test_a_registry_of_two_clinics_shows_nothing_of_either(tmp_path, contract):
+    two = strata(("all", "overall", "all", "all", 2, 0.5))
+    frame = mart_frame(("all", 120, 300), ("C001", 60, 150), ("C002", 60, 150)).with_columns(
+        dimension=pl.when(pl.col("level") == "all").then(pl.lit("overall")).otherwise(pl.lit("clinic"))
+    )
+    found = hide_groups(frame, contract, read_groups(two, settings_with(tmp_path)))
+    assert found["is_suppressed"].all()
+    mostly_one = strata(("all", "overall", "all", "all", 9, 0.9))
+    found = hide_groups(frame, contract, read_groups(mostly_one, settings_with(tmp_path)))
+    assert dict(found.select("level", "is_suppressed").iter_rows()) == {"all": True, "C001": False, "C002": False}
