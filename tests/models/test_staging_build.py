@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -22,7 +24,6 @@ from registry_pipeline.warehouse import plan
 from registry_pipeline.warehouse.build import build_warehouse, inputs_fingerprint, read_build
 from registry_pipeline.warehouse.duck import open_database
 from registry_pipeline.warehouse.lake_views import create_lake
-from registry_pipeline.warehouse.project import compile_project
 from registry_pipeline.warehouse.reference import read_reference, reference_columns
 
 FEED = """
@@ -296,15 +297,19 @@ def test_spills_go_below_the_home(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_project_loads_from_wherever_it_is_installed(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_project_loads_from_wherever_it_is_installed(settings: Settings, tmp_path: Path) -> None:
     installed = tmp_path / "site" / "_content" / "dbt_like_sql"
     shutil.copytree(plan.project_path(), installed, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(plan, "content_path", lambda _: installed)
-    monkeypatch.chdir(tmp_path)
     before = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
-    models = {model.address for model in compile_project(settings)}
-    assert "marts.response_rates" in models
+    # In a process of its own: macros that were loaded from elsewhere before would be taken for these.
+    code = (
+        "import sys; from pathlib import Path; from registry_pipeline.settings import Settings;"
+        "from registry_pipeline.warehouse import plan; from registry_pipeline.warehouse.project import compile_project;"
+        "plan.content_path = lambda _: Path(sys.argv[1]);"
+        "print(*(model.address for model in compile_project(Settings(home=Path(sys.argv[2])))))"
+    )
+    command = [sys.executable, "-c", code, str(installed), str(settings.home)]
+    compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "marts.response_rates" in compiled.stdout.split()
     after = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
     assert [path for path in after if path not in before and settings.layout.work not in [path, *path.parents]] == []
