@@ -166,6 +166,13 @@ def write_build(path: Path, mart: pl.DataFrame = GOOD, fingerprint: str = "a" * 
               select 'all' as indication, 'overall' as dimension, 'all' as level, 'all' as instrument,
                 3::bigint as n_clinics, 0.4::double as largest_share;
             comment on table intermediate.int_consented_patient is 'Patients who may be counted.';
+            comment on table intermediate.int_stratum_clinics is 'How many clinics a stratum rests on.';
+            comment on column intermediate.int_stratum_clinics.indication is 'As in the model.';
+            comment on column intermediate.int_stratum_clinics.dimension is 'As in the model.';
+            comment on column intermediate.int_stratum_clinics.level is 'As in the model.';
+            comment on column intermediate.int_stratum_clinics.instrument is 'As in the model.';
+            comment on column intermediate.int_stratum_clinics.n_clinics is 'As in the model.';
+            comment on column intermediate.int_stratum_clinics.largest_share is 'As in the model.';
             create table quality.cross_table_findings as
               select 'C001' as clinic_id, '{DELIVERY}' as delivery_id, 'session' as table_name, 7::bigint as line,
                 'course_id' as column_name, 'session.course_id_orphan' as rule_id,

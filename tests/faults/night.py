@@ -40,6 +40,8 @@ _MODELS = """
 create schema staging; create schema intermediate; create schema quality; create schema marts;
 create table staging.stg_course as select 'C001' as clinic_id, patient_id, course_id from lake.course;
 create table intermediate.int_consented_patient as select clinic_id, patient_id from staging.stg_course;
+create table intermediate.int_stratum_clinics as select 'all' as indication, 'overall' as dimension, 'all' as level,
+  'all' as instrument, 3::bigint as n_clinics, 0.4::double as largest_share;
 create table quality.cross_table_findings as
   select delivery_id, clinic_id, '' as table_name, 1::bigint as line, '' as column_name, '' as rule_id, '' as severity
   from lake.delivery where false;

@@ -148,6 +148,7 @@ def test_the_restricted_file_has_the_rows_the_quality_and_the_quarantine(setting
     sql = "select distinct schema_name || '.' || table_name from duckdb_tables() order by all"
     assert [name for (name,) in rows(restricted(settings), sql)] == [
         "intermediate.int_consented_patient",
+        "intermediate.int_stratum_clinics",
         "marts.response_rates",
         "meta.column_completeness",
         "meta.data_quality",
