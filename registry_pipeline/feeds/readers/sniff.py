@@ -148,8 +148,14 @@ def _splits(text: str, delimiter: str, quote: str) -> bool:
 
 
 def _quote(text: str) -> str:
-    """Return the quotation mark that stands most often at the edge of a cell."""
-    edges = {quote: len(re.findall(rf"(?m)(?:^|[,;\t|]){quote}|{quote}(?=[,;\t|]|\r?$)", text)) for quote in _QUOTES}
+    """Return the quotation mark that most often opens cells and closes them."""
+    edges = {
+        quote: min(
+            len(re.findall(rf"(?m)(?:^|[,;\t|]){quote}", text)),
+            len(re.findall(rf"(?m){quote}(?=[,;\t|]|\r?$)", text)),
+        )
+        for quote in _QUOTES
+    }
     return max(_QUOTES, key=lambda quote: edges[quote])
 
 
