@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from registry_pipeline.release.hashes import added, mixed
-from registry_pipeline.release.quantities import quantities
+from registry_pipeline.release.quantities import is_hidden, quantities
 from registry_pipeline.release.sums import NOTHING, Sums, connected, sums
 
 if TYPE_CHECKING:
@@ -85,18 +85,18 @@ class Table:
 
     def unseen(self, hidden: Flags) -> Flags:
         """Return the cells that stand in hidden rows alone."""
-        found: Flags = self.n_shown(hidden) == 0
-        return found
+        return ~self.standing_in(~hidden)
 
     def standing_in(self, rows: Flags) -> Flags:
         """Return the cells that stand in one of some rows."""
-        found: Flags = np.bincount(self.cell, rows[self.row], minlength=len(self.value)) > 0
+        found: Flags = self.n_shown(~rows) > 0
         return found
 
-    def rows_of(self, cells: Flags) -> Flags:
-        """Return the rows in which one of some cells stands."""
-        found = np.zeros(self.n_rows, dtype=bool)
-        found[self.row[cells[self.cell]]] = True
+    def rows_of(self, cells: Flags | Ints) -> Flags:
+        """Return the rows in which one of some cells stands; cells by flag or by number."""
+        wanted, found = np.zeros(len(self.value), dtype=bool), np.zeros(self.n_rows, dtype=bool)
+        wanted[cells] = True
+        found[self.row[wanted[self.cell]]] = True
         return found
 
 
@@ -118,7 +118,7 @@ def table(marts: Sequence[Mart], small_cell: int) -> Table:
     cell, first = np.argsort(np.argsort(first))[inverse.ravel()].astype(np.int64), np.sort(first)
     value = values[first]
     found = _all_sums(parts, cell)
-    was_hidden = np.concatenate([np.zeros(0, dtype=bool), *(_flag(frame) for frame, _ in marts)])
+    was_hidden = np.concatenate([np.zeros(0, dtype=bool), *(is_hidden(frame) for frame, _ in marts)])
     veiled = np.bincount(cell, ~was_hidden[row], minlength=len(value)) == 0
     at_least = np.maximum(protected(value, small_cell), _veiled(value, found, veiled, small_cell))
     return Table(n_rows, row, slot, cell, _kinds(cell, codes)[first], found, value, at_least)
@@ -288,10 +288,3 @@ def _all_sums(parts: Sequence[_Places], cell: Ints) -> Sums:
     keep = np.zeros(every.n_equations, dtype=bool)
     keep[np.unique(name, return_index=True)[1]] = True
     return every.only(keep & ~((n_terms == 2) & (total == 0)))  # noqa: PLR2004 - a part and a whole
-
-
-def _flag(frame: pl.DataFrame) -> Flags:
-    if "is_suppressed" not in frame.columns:
-        return np.zeros(frame.height, dtype=bool)
-    found: Flags = frame.get_column("is_suppressed").cast(pl.Boolean).fill_null(value=False).to_numpy()
-    return found

@@ -16,7 +16,7 @@ import polars as pl
 
 from registry_pipeline.release.attack import table
 from registry_pipeline.release.drawn import drawn, of_their_own, with_source
-from registry_pipeline.release.quantities import n_quantities, quantities
+from registry_pipeline.release.quantities import by_mart, is_hidden, n_quantities, quantities
 from registry_pipeline.release.telling import changes, is_little, with_sums
 
 if TYPE_CHECKING:
@@ -84,13 +84,12 @@ def hold_back(
 
 def _to_repeat(marts: Sequence[Mart], built: Sequence[pl.DataFrame], history: _History, small_cell: int) -> list[Flags]:
     """Return the rows of each mart that must be repeated."""
-    edges = np.cumsum([frame.height for frame, _ in marts])
-    repeated = np.zeros(int(edges[-1]) if len(edges) else 0, dtype=bool)
+    repeated = np.zeros(sum(frame.height for frame in built), dtype=bool)
     if history.is_small(small_cell).any():
         every = table([(frame, contract) for frame, (_, contract) in zip(built, marts, strict=True)], small_cell)
         is_open = np.concatenate([_is_shown(frame) for frame, _ in marts])
         repeated = with_sums(list(changes(every, history.changes(), is_open, small_cell)), every, is_open)
-    return np.split(repeated, edges[:-1])
+    return by_mart(repeated, built)
 
 
 @dataclass
@@ -162,8 +161,7 @@ def _aligned_if_there(new: pl.DataFrame, contract: MartContract, frames: Frames)
 
 
 def _is_shown(frame: pl.DataFrame) -> Flags:
-    shown: Flags = ~frame.get_column("is_suppressed").cast(pl.Boolean).fill_null(value=True).to_numpy()
-    return shown
+    return ~is_hidden(frame, unsaid=True)
 
 
 def _repeat(new: pl.DataFrame, contract: MartContract, current: Frames, repeated: Flags) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 from registry_pipeline.errors import GateRefusedError
 from registry_pipeline.release.drawn import drawn, of_their_own, with_source
 from registry_pipeline.release.mart_contracts import SUPPRESSION_FLAGS, MartColumn, MartContract, Nested
-from registry_pipeline.release.quantities import is_small
+from registry_pipeline.release.quantities import by_mart, is_hidden, is_small
 from registry_pipeline.release.secondary import also_hidden, exposed_rows
 
 if TYPE_CHECKING:
@@ -109,10 +109,9 @@ def withhold(
     marts = _in_order(frames, contracts)
     shown = [suppress(frame, contract, small_cell) for frame, contract in marts]
     hidden = also_hidden(marts, _hidden_rows(shown), small_cell)
-    edges = np.cumsum([frame.height for frame in shown])
     found = {
         contract.name: _also(frame, contract, flags)
-        for frame, (_, contract), flags in zip(shown, marts, np.split(hidden, edges[:-1]), strict=True)
+        for frame, (_, contract), flags in zip(shown, marts, by_mart(hidden, shown), strict=True)
     }
     for name, source in drawn(frames, contracts):
         frame = suppress(in_order(frames[name], contracts[name]), contracts[name], small_cell)
@@ -139,8 +138,7 @@ def _in_order(
 
 
 def _hidden_rows(frames: Iterable[pl.DataFrame]) -> Flags:
-    flags = [frame.get_column("is_suppressed").cast(pl.Boolean).fill_null(value=False).to_numpy() for frame in frames]
-    return np.concatenate([np.zeros(0, dtype=bool), *flags])
+    return np.concatenate([np.zeros(0, dtype=bool), *map(is_hidden, frames)])
 
 
 def rounded(frame: pl.DataFrame, contract: MartContract) -> pl.DataFrame:
@@ -242,7 +240,7 @@ def assert_nothing_exposed(
             )
     for name, source in drawn(shown, contracts):
         tells = with_source(shown[name], shown[source], contracts[source].grain, pl.col("is_suppressed"))
-        if (tells & ~shown[name].get_column("is_suppressed").to_numpy()).any():
+        if (tells & ~is_hidden(shown[name])).any():
             raise GateRefusedError(
                 f"marts.{name} shows figures that marts.{source} hides.",
                 remedy="Nothing was published. Report this: it is a fault of the disclosure control.",
@@ -252,8 +250,7 @@ def assert_nothing_exposed(
         return
     found = exposed_rows(true, hidden, small_cell)
     if found.any():
-        edges = np.cumsum([frame.height for frame, _ in true])
-        each = zip(true, np.split(found, edges[:-1]), strict=True)
+        each = zip(true, by_mart(found, [frame for frame, _ in true]), strict=True)
         names = [f"{contract.name} ({int(rows.sum())} rows)" for (_, contract), rows in each if rows.any()]
         raise GateRefusedError(
             f"What the marts show give away small cells that they hide: {', '.join(names)}.",

@@ -53,10 +53,8 @@ def exchanged(every: Table, hidden: Flags, open_cells: Flags) -> Flags:
     cells = cells[every.kind[cells] == every.kind[cells].min()]
     targets = cells[np.unique(label[cells], return_index=True)[1]]
     cost = _cost(every, hidden)
-    changed = np.zeros(len(every.value), dtype=bool)
-    for chunk in _chunks(targets, label):
-        changed[_changed(every, chunk, label, cost)] = True
-    return hidden | every.rows_of(changed)
+    changed = [_changed(every, chunk, label, cost) for chunk in _chunks(targets, label)]
+    return hidden | every.rows_of(np.concatenate(changed))
 
 
 def _cost(every: Table, hidden: Flags) -> Floats:

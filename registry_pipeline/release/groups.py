@@ -15,6 +15,7 @@ import polars as pl
 
 from registry_pipeline.contracts.vocabulary import read_vocabulary
 from registry_pipeline.release.disclosure import SMALL_CELL, with_flags
+from registry_pipeline.release.drawn import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -95,7 +96,7 @@ def _of_few_clinics(contract: MartContract, groups: Groups) -> pl.Expr:
     is_of_levels = {"dimension", "level"} <= has
     indication = pl.col("indication") if "indication" in has else pl.lit("all")
     dimension = pl.col("dimension") if is_of_levels else pl.lit("overall")
-    levels = [pl.col(name) for name in ("level", "reference_level") if name in has] if is_of_levels else [pl.lit("all")]
+    levels = [pl.col(name) for name in LEVELS if name in has] if is_of_levels else [pl.lit("all")]
     instruments = [pl.lit("all"), *(pl.col(name) for name in ("instrument",) if name in has)]
     few = groups.few_clinics.select(_as_one(*map(pl.col, _STRATUM))).to_series()
     return pl.any_horizontal(

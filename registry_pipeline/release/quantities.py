@@ -12,12 +12,32 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from registry_pipeline.release.mart_contracts import MartContract, Nested
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
+
+
+def is_hidden(frame: pl.DataFrame, *, unsaid: bool = False) -> Flags:
+    """Return the rows of a mart that are flagged hidden.
+
+    Args:
+        frame: The mart; without the flag nothing is hidden.
+        unsaid: What a row is taken for whose flag is null.
+    """
+    if "is_suppressed" not in frame.columns:
+        return np.zeros(frame.height, dtype=bool)
+    found: Flags = frame.get_column("is_suppressed").cast(pl.Boolean).fill_null(value=unsaid).to_numpy()
+    return found
+
+
+def by_mart(rows: Flags, frames: Sequence[pl.DataFrame]) -> list[Flags]:
+    """Return a flag of the rows of several marts, which lie one after the other, mart by mart."""
+    return np.split(rows, np.cumsum([frame.height for frame in frames])[:-1])
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Secondary suppression: what else must be hidden so that what is hidden cannot be worked out.
 
-What belongs here: choosing rows. What does not: which cells are small (`disclosure.py`), and proving that nothing can
-be worked out (`reach.py`), which is done anew on the finished release.
+What belongs here: choosing rows. What does not: which cells are small (`disclosure.py`), and what can be worked out
+(`reach.py`): rows are chosen until that is nothing.
 
 In a small mart the fewest rows are chosen, and of these the smallest (`fewest.py`). In a large one that would take
 for ever, so there rows are hidden sum by sum until no sum caps a cell, and then one exchange of people at a time
@@ -24,11 +24,7 @@ from registry_pipeline.release.reach import exposed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from registry_pipeline.release.attack import Flags, Floats, Mart
-
-    Ints = NDArray[np.int64]
+    from registry_pipeline.release.attack import Flags, Floats, Ints, Mart
 
 MOST_ROWS_FOR_THE_FEWEST = 150
 """Marts with more rows than this are not searched for the fewest rows."""
@@ -101,7 +97,7 @@ def filled(every: Table, hidden: Flags) -> Flags:
     return hidden
 
 
-def _to_fill(every: Table, unseen: Flags, wanted: Flags) -> Flags:
+def _to_fill(every: Table, unseen: Flags, wanted: Flags) -> Ints:
     """Return one part to hide of each wanted sum that leaves too little."""
     terms = wanted[every.sums.equation]
     equation, cell, is_part = every.sums.equation[terms], every.sums.row[terms], every.sums.sign[terms] > 0
@@ -116,8 +112,7 @@ def _to_fill(every: Table, unseen: Flags, wanted: Flags) -> Flags:
     suffices = value[free] >= lack[equation[free]]
     order = np.lexsort((cell[free], np.where(suffices, value[free], -value[free]), ~suffices, equation[free]))
     first = np.unique(equation[free][order], return_index=True)[1]
-    found = np.zeros(len(every.value), dtype=bool)
-    found[cell[free[order[first]]]] = True
+    found: Ints = cell[free[order[first]]]
     return found
 
 

@@ -36,7 +36,7 @@ class Sums:
 
     Args:
         equation: Number of the equation, for each term.
-        row: Row of the mart, for each term.
+        row: Row of the mart, or cell of the table of all marts, for each term.
         sign: 1 for a part, -1 for the whole, for each term.
         n_equations: How many equations there are.
     """

@@ -82,7 +82,7 @@ def changes(every: Table, since: Sequence[Floats], is_open: Flags, small_cell: i
         is_open: Which rows are shown.
         small_cell: The largest change that is not told.
     """
-    open_cells = ~every.unseen(~is_open)
+    open_cells = every.standing_in(is_open)
     sums = every.sums.of(open_cells)
     n_missing = np.bincount(every.sums.equation, ~open_cells[every.sums.row], minlength=sums.n_equations)
     terms = Terms(sums.equation, sums.row, sums.sign, n_missing == 0)
@@ -115,26 +115,19 @@ def with_sums(changes: Sequence[Change], every: Table, is_open: Flags) -> Flags:
             for change in changes:
                 repeated = _repeated(every, is_open, rows)
                 wanted = _gives_away(change, repeated) & _of_kind(change, every.kind == kind)
-                rows |= _rows(every, _next_to_go(change, repeated, wanted)) & is_open
+                rows |= every.rows_of(_next_to_go(change, repeated, wanted)) & is_open
         if (rows != before).any():
             continue
         # Only where no equation by itself tells anything, the dear question is asked: do all of them together?
         for change in changes:
-            rows |= _rows(every, _against_all(change, _repeated(every, is_open, rows))) & is_open
+            rows |= every.rows_of(_against_all(change, _repeated(every, is_open, rows))) & is_open
         if (rows == before).all():
             return rows
 
 
 def _repeated(every: Table, is_open: Flags, rows: Flags) -> Flags:
     """Return the cells of which no row is shown anew."""
-    found: Flags = ~every.unseen(~is_open) & every.unseen(~is_open | rows)
-    return found
-
-
-def _rows(every: Table, cells: Cells) -> Flags:
-    wanted = np.zeros(len(every.value), dtype=bool)
-    wanted[cells] = True
-    return every.rows_of(wanted)
+    return every.standing_in(is_open) & ~every.standing_in(is_open & ~rows)
 
 
 def _of_kind(change: Change, cells: Flags) -> Flags:
