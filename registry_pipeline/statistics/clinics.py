@@ -1,9 +1,12 @@
-"""From clinics' response rates to the rows of the marts about how clinics differ.
+"""From clinics' rates to the rows of the marts about how clinics differ.
+
+A *question* is what clinics are compared in: a definition of response at a window, or an adverse event.
 
 What belongs here: which clinics are pooled together, and the shape of the rows. What does not: the estimators
-(`pooling`, `funnel`), who is a responder (SQL), and suppression.
+(`pooling`, `funnel`), who is counted (SQL), and suppression.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +18,43 @@ from registry_pipeline.statistics.funnel import binomial_limits, spread
 from registry_pipeline.statistics.pooling import LEAST_FOR_INTERVAL, Effects, Pooled, leave_one_out, logits, pool
 from registry_pipeline.statistics.rates import Floats, normal_quantile
 
-KEYS = ["indication", "instrument", "time_window", "definition", "estimand"]
-CLINICS = """
+RESPONSE_KEYS = ("indication", "instrument", "time_window", "definition", "estimand")
+RESPONSE = """
 select r.indication, r.instrument, r.time_window, r.definition, r.estimand, r.level, r.numerator, r.denominator
 from {rates} as r
 where r.dimension = 'clinic' and r.estimand in ('nri', 'observed') and r.denominator > 0
 """
-"""The rates that clinics are compared by, from marts.response_rates."""
+"""The rates of response that clinics are compared by, from marts.response_rates."""
+
+VARIATION_COLUMNS = {
+    "numerator": "bigint",
+    "denominator": "bigint",
+    "n_clinics": "integer",
+    "rate": "double",
+    "ci_low": "double",
+    "ci_high": "double",
+    "ci_method": "varchar",
+    "prediction_low": "double",
+    "prediction_high": "double",
+    "tau2": "double",
+    "i2": "double",
+    "dl_rate": "double",
+    "dl_ci_low": "double",
+    "dl_ci_high": "double",
+    "common_rate": "double",
+    "common_ci_low": "double",
+    "common_ci_high": "double",
+    "leave_one_out_low": "double",
+    "leave_one_out_high": "double",
+    "is_influenced": "boolean",
+}
+VARIATION_RULES = (
+    "numerator <= denominator",
+    "ci_low <= rate and rate <= ci_high",
+    "prediction_low <= rate and rate <= prediction_high",
+    "i2 between 0 and 1",
+)
+"""What the rows of `variation_rows` have beside their keys, and what holds of them."""
 
 LEAST_PATIENTS = 11
 """Clinics with fewer patients are pooled as one: alone they would say more about chance than about themselves."""
@@ -36,7 +69,7 @@ class _Questions:
     """Counts of clinics by question.
 
     Args:
-        keys: A row of KEYS for each question.
+        keys: What names each question, a row each.
         question: Which question each row of the input belongs to.
         place: Which column of it.
         numerator: (question, clinic); 0 where a question has fewer clinics than there are columns.
@@ -50,23 +83,24 @@ class _Questions:
     denominator: Floats
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> "_Questions":
-        groups = rows.groupby(KEYS, sort=True)
+    def of(cls, rows: pd.DataFrame, names: Sequence[str]) -> "_Questions":
+        groups = rows.groupby(list(names), sort=True)
         question, place = (np.asarray(which, dtype=np.int64) for which in (groups.ngroup(), groups.cumcount()))
         shape = (groups.ngroups, int(place.max(initial=-1)) + 1)
         numerator, denominator = np.zeros(shape), np.zeros(shape)
         numerator[question, place], denominator[question, place] = rows["numerator"], rows["denominator"]
-        keys = rows.loc[place == 0, KEYS].iloc[np.argsort(question[place == 0])].reset_index(drop=True)
+        keys = rows.loc[place == 0, list(names)].iloc[np.argsort(question[place == 0])].reset_index(drop=True)
         return cls(keys, question, place, numerator, denominator)
 
 
-def variation_rows(clinics: pd.DataFrame) -> pd.DataFrame:
+def variation_rows(clinics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return one row per question: the clinics' pooled rate, how much they differ, what a further one may show.
 
     Args:
-        clinics: Columns KEYS, level (the clinic), numerator, denominator above 0.
+        clinics: Columns `keys`, level (the clinic), numerator, denominator above 0.
+        keys: The columns that name a question.
     """
-    questions = _Questions.of(_units(clinics))
+    questions = _Questions.of(_units(clinics, keys), keys)
     x, n = questions.numerator, questions.denominator
     effects = logits(x, n)
     pooled, moments, common = (pool(effects, kind).as_proportions() for kind in ("reml", "dl", "common"))
@@ -92,17 +126,18 @@ def variation_rows(clinics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def funnel_rows(clinics: pd.DataFrame) -> pd.DataFrame:
+def funnel_rows(clinics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return one row per question and clinic: its rate between control limits around the registry's own.
 
     Questions with fewer than three clinics have none: a clinic would be held against itself.
 
     Args:
         clinics: As for `variation_rows`.
+        keys: Likewise.
     """
-    n_clinics = clinics.groupby(KEYS)["level"].transform("size")
-    rows = clinics[n_clinics >= LEAST_FOR_INTERVAL].sort_values([*KEYS, "level"], ignore_index=True)
-    questions = _Questions.of(rows)
+    n_clinics = clinics.groupby(list(keys))["level"].transform("size")
+    rows = clinics[n_clinics >= LEAST_FOR_INTERVAL].sort_values([*keys, "level"], ignore_index=True)
+    questions = _Questions.of(rows, keys)
     rate = questions.numerator.sum(axis=1) / questions.denominator.sum(axis=1)
     distance = spread(questions.numerator, questions.denominator, rate)
     cell, common = (questions.question, questions.place), rate[questions.question]
@@ -122,10 +157,10 @@ def funnel_rows(clinics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _units(clinics: pd.DataFrame) -> pd.DataFrame:
+def _units(clinics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return what is pooled: large clinics, and all small ones of a question together as one without a name."""
     unit = clinics["level"].where(clinics["denominator"] >= LEAST_PATIENTS, "")
-    return clinics.assign(level=unit).groupby([*KEYS, "level"], as_index=False)[["numerator", "denominator"]].sum()
+    return clinics.assign(level=unit).groupby([*keys, "level"], as_index=False)[["numerator", "denominator"]].sum()
 
 
 def _left_out(effects: Effects, pooled: Pooled, x: Floats, n: Floats) -> dict[str, NDArray[Any]]:

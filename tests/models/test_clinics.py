@@ -7,6 +7,7 @@ import pytest
 from tests.warehouse_harness import Query, Warehouse
 
 VARIATION, FUNNEL = "marts.clinic_variation", "marts.clinic_funnel"
+EVENTS = "marts.adverse_event_variation"
 KEY = {
     "indication": "all",
     "instrument": "phq9",
@@ -106,3 +107,32 @@ def test_where_all_clinics_are_flat_the_limits_are_the_rate(warehouse: Warehouse
     query = built(warehouse, *[(share * n, n) for n in (2, 12, 40)])
     rows = query(f"select registry_rate, low_95, high_95, low_998, high_998 from {FUNNEL}")
     assert [set(row.values()) for row in rows] == [{share}] * 3
+
+
+def noted(warehouse: Warehouse, *counts: tuple[int, int], **cells: Any) -> list[dict[str, Any]]:
+    """Return the mart's rows when clinics noted nausea in so many of so many patients."""
+    key = {"ae_term": "nausea", "basis": "patient", "ascertainment": "complete", "dimension": "clinic"}
+    rows = [
+        {**key, "level": f"C{place:03}", "numerator": x, "denominator": float(n), **cells}
+        for place, (x, n) in enumerate(counts, start=1)
+    ]
+    return warehouse({"marts.adverse_event_frequencies": rows}, EVENTS)(f"select * from {EVENTS}")
+
+
+def test_adverse_events_of_clinics_are_pooled_as_responses_are(warehouse: Warehouse) -> None:
+    counts = [(20, 40), (15, 50), (30, 60), (60, 80), (2, 5)]
+    (event,) = noted(warehouse, *counts)
+    response = variation(built(warehouse, *counts))
+    assert event.pop("ae_term") == "nausea"
+    assert event == {name: response[name] for name in event}
+
+
+def test_an_adverse_event_that_most_clinics_never_noted_is_not_pooled(warehouse: Warehouse) -> None:
+    assert noted(warehouse, (5, 40), (0, 50), (0, 60)) == []
+    (row,) = noted(warehouse, (5, 40), (4, 50), (0, 60), (0, 70))
+    assert (row["numerator"], row["denominator"], row["n_clinics"]) == (9, 220, 4)
+
+
+@pytest.mark.parametrize("other", [{"basis": "session"}, {"ascertainment": "all"}, {"dimension": "route"}])
+def test_only_patients_who_were_asked_are_pooled(warehouse: Warehouse, other: dict[str, str]) -> None:
+    assert noted(warehouse, (20, 40), (15, 50), (30, 60), **other) == []

@@ -77,6 +77,21 @@ def test_with_one_cause_aalen_johansen_is_kaplan_meier(warehouse: Warehouse) -> 
     assert competing == pytest.approx(simple, abs=1e-12)
 
 
+def test_both_causes_and_freedom_from_either_add_up_to_one_on_every_day(warehouse: Warehouse) -> None:
+    statuses = [0, 1, 2, 1, 2, 2, 0, 1] * 5
+    swapped, either = {0: 0, 1: 2, 2: 1}, {0: 0, 1: 1, 2: 1}
+    curves = []
+    for coded in ({}, swapped, either):
+        patients = [Patient(4 + 3 * n, coded.get(status, status)) for n, status in enumerate(statuses)]
+        rows = overall(warehouse(tables_of(patients), CURVES), CURVES, "estimand = 'competing' order by day")
+        curves.append([row["survival"] for row in rows])
+    assert len(curves[0]) > 10
+    # The mart gives what is left of one cause: 1 - F.
+    assert [(1 - one) + (1 - other) + free for one, other, free in zip(*curves, strict=True)] == pytest.approx(
+        [1.0] * len(curves[0]), abs=1e-12
+    )
+
+
 def test_without_censoring_survival_is_the_share_still_in_response(warehouse: Warehouse) -> None:
     query = warehouse(tables_of([Patient(5 + 7 * n, 1) for n in range(30)]), CURVES)
     for row in overall(query, CURVES, "estimand = 'censor_at_retreatment'"):

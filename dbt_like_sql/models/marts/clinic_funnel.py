@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from registry_pipeline.statistics.clinics import CLINICS, KEYS, funnel_rows
+from registry_pipeline.statistics.clinics import RESPONSE, RESPONSE_KEYS, funnel_rows
 from registry_pipeline.warehouse.python_models import Tables, fetch, python_model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GRAIN = [*KEYS, "level"]
+GRAIN = (*RESPONSE_KEYS, "level")
 RULES = (
     "numerator <= denominator",
     "low_998 <= low_95 and high_95 <= high_998",
@@ -23,11 +23,7 @@ RULES = (
         "verdict on quality."
     ),
     columns={
-        "indication": "varchar",
-        "instrument": "varchar",
-        "time_window": "varchar",
-        "definition": "varchar",
-        "estimand": "varchar",
+        **dict.fromkeys(RESPONSE_KEYS, "varchar"),
         "level": "varchar",
         "numerator": "bigint",
         "denominator": "bigint",
@@ -50,5 +46,5 @@ RULES = (
     rules=RULES,
 )
 def execute(context: Tables, **_: Any) -> "pd.DataFrame":
-    rows = funnel_rows(fetch(context, CLINICS, rates="marts.response_rates"))
+    rows = funnel_rows(fetch(context, RESPONSE, rates="marts.response_rates"), RESPONSE_KEYS)
     return rows.assign(is_suppressed=False, suppression_reason=None)
