@@ -135,81 +135,28 @@ placed as (
     )
 ),
 
--- Nearness falls up to the target and rises after it, so the nearest score is the one that both neighbours are not
--- nearer than.
-observed as (
-  select
-    p.patient_no,
-    p.course_no,
-    p.instrument_no,
-    p.window_no,
-    p.is_eligible,
-    p.is_mature,
-    p.is_averaged,
-    coalesce(p.is_score_retreated, false) as is_retreated,
-    p.window_day,
-    p.baseline_score,
-    p.score as window_score,
-    p.previous_score as score_before,
-  from placed as p
-  where
-    p.distance >= p.first_distance
-    and (p.next_distance is null or p.next_distance > p.last_distance or abs(p.next_distance) > abs(p.distance))
-    and (
-      p.previous_distance is null
-      or p.previous_distance < p.first_distance
-      or abs(p.previous_distance) >= abs(p.distance)
-    )
-),
-
-carried as (
-  select
-    p.patient_no,
-    p.course_no,
-    p.instrument_no,
-    p.window_no,
-    p.is_eligible,
-    p.is_mature,
-    p.is_averaged,
-    coalesce(p.is_window_retreated, false) as is_retreated,
-    p.window_day,
-    p.baseline_score,
-    null::decimal(14, 8) as window_score,
-    p.score as score_before,
-  from placed as p
-  where p.distance < p.first_distance
-),
-
+-- The distance falls up to the target and rises after it, so the nearest score is the one that no neighbour in the window
+-- is nearer than. A last score before the window has no neighbour in it, and is carried.
 read as (
   select
-    o.patient_no,
-    o.course_no,
-    o.instrument_no,
-    o.window_no,
-    o.is_eligible,
-    o.is_mature,
-    o.is_averaged,
-    o.is_retreated,
-    o.window_day,
-    o.baseline_score,
-    o.window_score,
-    o.score_before,
-  from observed as o
-  union all
-  select
-    c.patient_no,
-    c.course_no,
-    c.instrument_no,
-    c.window_no,
-    c.is_eligible,
-    c.is_mature,
-    c.is_averaged,
-    c.is_retreated,
-    c.window_day,
-    c.baseline_score,
-    c.window_score,
-    c.score_before,
-  from carried as c
+    p.patient_no,
+    p.course_no,
+    p.instrument_no,
+    p.window_no,
+    p.is_eligible,
+    p.is_mature,
+    p.is_averaged,
+    coalesce(
+      case when p.distance < p.first_distance then p.is_window_retreated else p.is_score_retreated end, false
+    ) as is_retreated,
+    p.window_day,
+    p.baseline_score,
+    case when p.distance >= p.first_distance then p.score end as window_score,
+    case when p.distance >= p.first_distance then p.previous_score else p.score end as score_before,
+  from placed as p
+  where
+    not coalesce(p.next_distance <= p.last_distance and abs(p.next_distance) <= abs(p.distance), false)
+    and not coalesce(p.previous_distance >= p.first_distance and abs(p.previous_distance) < abs(p.distance), false)
 )
 
 select
