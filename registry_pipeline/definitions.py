@@ -45,4 +45,5 @@ def defs() -> dg.Definitions:
 def run_nightly_in_dagster(settings: Settings, progress: Progress) -> None:
     """Run the nightly job in this process, recorded in the home's own Dagster instance."""
     registry = Registry(settings, progress)
+    progress.step("Loading the SQL project and Dagster (half a minute when the project is new)")
     run_in_process(build_definitions(registry).resolve_job_def("nightly"), registry)

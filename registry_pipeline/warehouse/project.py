@@ -61,7 +61,7 @@ def compile_project(settings: Settings) -> list[Model]:
             TemporaryDirectory() as cache,
             open_project(Sources(settings, load_contracts(settings)), Path(cache)) as context,
         ):
-            models = [_compiled(model, context) for model in context.models.values() if not model.kind.is_symbolic]
+            models = [_compiled(model) for model in context.models.values() if not model.kind.is_symbolic]
     except _project_errors() as error:
         raise BuildError(
             f"The SQL project cannot be loaded: {error}", remedy="Mend the model.", file=project_path()
@@ -114,23 +114,23 @@ def _parents_first(models: list[Model]) -> list[Model]:
     return [by_key[key] for key in order if key in by_key]
 
 
-def _compiled(model: Any, context: "Context") -> Model:
+def _compiled(model: Any) -> Model:
     from sqlglot import exp  # noqa: PLC0415 - a plan that is kept does not need it
 
+    query = model.render_query_or_raise() if model.is_sql else None
+    sources = _lineage(query) if query else {}
     return Model(
         schema=model.schema_name,
         name=model.view_name,
         description=model.description or "",
         depends_on=tuple(sorted(_schema_and_name(fqn) for fqn in model.depends_on)),
         columns=tuple(
-            ModelColumn(
-                name, kind.sql("duckdb"), model.column_descriptions.get(name, ""), _lineage(model, name, context)
-            )
+            ModelColumn(name, kind.sql("duckdb"), model.column_descriptions.get(name, ""), sources.get(name, ()))
             for name, kind in (model.columns_to_types or {}).items()
         ),
         grain=tuple(column.name for found in model.grains for column in found.find_all(exp.Column)),
         is_view=model.kind.is_view,
-        query=_sql(model.render_query_or_raise()) if model.is_sql else "",
+        query=_sql(query) if query else "",
         file=str(Path(model._path).relative_to(project_path())) if model.is_python else "",  # noqa: SLF001 - no other way
         variables=_variables(model) if model.is_python else (),
         audits=tuple(
@@ -159,13 +159,22 @@ def _variables(model: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, str(value)) for name, value in found.items()))
 
 
-def _lineage(model: Any, column: str, context: "Context") -> tuple[tuple[str, str, str], ...]:
-    from sqlmesh.core.lineage import column_dependencies  # noqa: PLC0415 - imports SQLMesh
+def _lineage(query: "exp.Query") -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """Return (schema, model, column) of what each column of a qualified query is computed from.
 
-    if model.is_python:
-        return ()
-    parents = column_dependencies(context, model.name, column)
-    return tuple(sorted((*_schema_and_name(fqn), name) for fqn, names in parents.items() for name in names))
+    SQLMesh has the same column by column, which takes a fifth of the time that the whole project does.
+    """
+    from sqlglot import exp  # noqa: PLC0415 - a plan that is kept does not need it
+    from sqlglot.lineage import lineage  # noqa: PLC0415 - likewise
+    from sqlglot.optimizer import build_scope  # noqa: PLC0415 - likewise
+
+    nodes: Any = lineage(None, query, scope=build_scope(query), dialect="duckdb", trim_selects=False, copy=False)
+    found: dict[str, set[tuple[str, str, str]]] = {name: set() for name in nodes}
+    for name, node in nodes.items():
+        for leaf in node.walk():
+            if not leaf.downstream and (table := leaf.expression.find(exp.Table)):
+                found[name].add((table.db, table.name, exp.to_column(leaf.name).name))
+    return {name: tuple(sorted(parents)) for name, parents in found.items()}
 
 
 def _schema_and_name(fqn: str) -> tuple[str, str]:
