@@ -7,6 +7,7 @@ MODEL (
     kind_no = 'Kind of the occasion: session_kind_no of int_session above 0, contact_kind_no of int_ae_contact below.',
     term_no = 'The term, by the number of int_ae_term; 0 for an occasion with any.',
     n_events = 'Events of the term noted at the occasion.',
+    session_day = 'Study day of the session; null for a contact.',
     first_onset_day = 'Study day of the first onset.',
     max_grade = 'Highest grade noted; 0 when none of the events has one.',
     marks = 'What holds of at least one of the events, as the sum of bits that reference.ae_measures names.'
@@ -75,6 +76,7 @@ timed as (
     n.kind_no,
     n.occasion_id,
     n.term_no,
+    n.session_day,
     n.onset_day,
     n.grade,
     n.marks
@@ -93,6 +95,7 @@ select
   n.kind_no,
   coalesce(n.term_no, 0) as term_no,
   count(*)::integer as n_events,
+  min(n.session_day)::integer as session_day,
   min(n.onset_day)::integer as first_onset_day,
   max(n.grade)::smallint as max_grade,
   bit_or(n.marks)::integer as marks,
