@@ -157,6 +157,13 @@ def funnel_rows(clinics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def has_small_cell(numerator: Floats, denominator: Floats) -> NDArray[np.bool_]:
+    """Tell where there are patients, but fewer than 11, on either side: nobody may be able to work out how many."""
+    sides = (numerator, denominator - numerator)
+    found: NDArray[np.bool_] = np.logical_or.reduce([(side > 0) & (side < LEAST_PATIENTS) for side in sides])
+    return found
+
+
 def _units(clinics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return what is pooled: large clinics, and all small ones of a question together as one without a name."""
     unit = clinics["level"].where(clinics["denominator"] >= LEAST_PATIENTS, "")
@@ -169,9 +176,8 @@ def _left_out(effects: Effects, pooled: Pooled, x: Floats, n: Floats) -> dict[st
     A rate without one clinic, next to the rate with it, tells that clinic's counts: it is given only where every unit
     has 0 or at least 11 patients on either side.
     """
-    is_small = ((x > 0) & (x < LEAST_PATIENTS)) | ((n - x > 0) & (n - x < LEAST_PATIENTS))
     n_units = pooled.n_clinics
-    is_told = (n_units >= LEAST_FOR_INTERVAL) & (n_units <= MOST_LEFT_OUT) & ~is_small.any(axis=1)
+    is_told = (n_units >= LEAST_FOR_INTERVAL) & (n_units <= MOST_LEFT_OUT) & ~has_small_cell(x, n).any(axis=1)
     low, high = np.full(len(n_units), np.nan), np.full(len(n_units), np.nan)
     is_influenced = np.full(len(n_units), None, dtype=object)
     if is_told.any():
