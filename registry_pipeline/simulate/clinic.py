@@ -27,6 +27,8 @@ _FURTHER = {
     "nightly": ("screening_item", "session_comed", "opioid_day", "co_therapy"),
 }
 """The tables that a clinic sends besides the usual eight, as in the shipped feeds."""
+_RATES_IDEATION = ("ndjson", "parquet", "excel", "nightly")
+"""The shapes whose clinics rate suicidal ideation: of four kinds, and not the shape that benchmarks are sized by."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Clinic:
     """The clinic's planted effect on response."""
     data_seed: np.random.SeedSequence
     defect_seed: np.random.SeedSequence
+    ideation_seed: np.random.SeedSequence
 
     @property
     def has_fixed_visits(self) -> bool:
@@ -74,6 +77,11 @@ class Clinic:
     def further_tables(self) -> tuple[str, ...]:
         """Return the tables that the clinic sends besides the usual eight."""
         return _FURTHER.get(self.shape, ())
+
+    @property
+    def rates_ideation(self) -> bool:
+        """Tell whether the clinic rates suicidal ideation in patients who come for their mood."""
+        return self.shape in _RATES_IDEATION
 
 
 def _seed(seed: int, *key: int) -> np.random.SeedSequence:
@@ -115,6 +123,7 @@ def _clinic(seed: int, number: int, shape: str, n_patients: int) -> Clinic:
         response_logit=_response_logit(seed, number),
         data_seed=_seed(seed, 3, number),
         defect_seed=_seed(seed, 4, number),
+        ideation_seed=_seed(seed, 5, number),
     )
 
 

@@ -17,6 +17,7 @@ from registry_pipeline.simulate.besides import recorded_besides
 from registry_pipeline.simulate.clinic import Clinic
 from registry_pipeline.simulate.contacts import consent_table, contact_table, home_patients
 from registry_pipeline.simulate.courses import course_table, draw_boosters, draw_induction, last_day
+from registry_pipeline.simulate.ideation import Ideation, draw_ideation, ideation_table
 from registry_pipeline.simulate.illness import Illness, draw_illness
 from registry_pipeline.simulate.outcomes import assessment_table
 from registry_pipeline.simulate.patients import Patients, diagnosis_table, draw_patients, patient_table
@@ -37,16 +38,17 @@ class Chunk:
     sessions: Sessions
     visits: Visits
     occurrences: Occurrences
+    ideation: Ideation
 
 
 def generate(clinic: Clinic) -> Iterator[Chunk]:
     """Yield the clinic's chunks; the same clinic always yields the same ones."""
-    rng = np.random.default_rng(clinic.data_seed)
+    rng, ideation_rng = (np.random.default_rng(seed) for seed in (clinic.data_seed, clinic.ideation_seed))
     for first in range(0, clinic.n_patients, CHUNK_PATIENTS):
-        yield _chunk(clinic, rng, first, min(CHUNK_PATIENTS, clinic.n_patients - first))
+        yield _chunk(clinic, rng, ideation_rng, first, min(CHUNK_PATIENTS, clinic.n_patients - first))
 
 
-def _chunk(clinic: Clinic, rng: np.random.Generator, first: int, n: int) -> Chunk:
+def _chunk(clinic: Clinic, rng: np.random.Generator, ideation_rng: np.random.Generator, first: int, n: int) -> Chunk:
     patients = draw_patients(clinic, rng, first, n)
     induction, stops_early = draw_induction(rng, n)
     illness = draw_illness(clinic, patients, rng, last_day(induction), stops_early)
@@ -69,4 +71,8 @@ def _chunk(clinic: Clinic, rng: np.random.Generator, first: int, n: int) -> Chun
         ),
     }
     tables |= recorded_besides(clinic, patients, illness, rng, sessions=sessions, tables=tables)
-    return Chunk(tables, patients, illness, sessions, visits, occurrences)
+    ideation = draw_ideation(clinic, patients, ideation_rng)
+    # Last, so that what is made of the assessments above knows nothing of the ratings.
+    ratings = ideation_table(patients, illness, ideation, tables["outcome_assessment"])
+    tables["outcome_assessment"] = pl.concat([tables["outcome_assessment"], ratings])
+    return Chunk(tables, patients, illness, sessions, visits, occurrences, ideation)

@@ -118,7 +118,7 @@ def draw_illness(
     )
 
 
-def in_response(illness: Illness, instrument: int, patient: Ints | slice, day: Ints | int) -> Bools:
+def in_response(illness: Illness, instrument: int | Ints, patient: Ints | slice, day: Ints | int) -> Bools:
     """Return whether each of the patients is in response on the instrument on the day."""
     since = illness.onset_day[patient]
     until = (illness.last_day + illness.loss_after)[patient]

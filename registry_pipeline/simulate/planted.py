@@ -44,6 +44,12 @@ CO_THERAPY = 0.25
 """Share of patients who have each kind of further treatment at some time."""
 SYSTOLIC, DIASTOLIC = (128.0, 14.0, 16.0, 10.0), (78.0, 8.0, 9.0, 6.0)
 """mmHg before the dose and its standard deviation between patients, the rise to the peak and its deviation."""
+IDEATION_BEFORE = (0.50, 0.18, 0.14, 0.10, 0.06, 0.02)
+"""Shares of mood patients by suicidal ideation (C-SSRS, 0 to 5) before treatment."""
+IDEATION_GONE = 0.65
+"""Share of patients whose ideation is 0 while they respond; of the others it falls by one."""
+IDEATION_WORSE, IDEATION_TURNS_SEVERE = 0.04, 0.005
+"""Shares of patients whose ideation, unless they respond, rises by one, or to 4 or 5."""
 DROPOUT = {"responder": (0.5015, 1308.0), "other": (0.2916, 318.7)}
 """Weibull (shape, scale in days) of leaving follow-up, from the last induction session."""
 

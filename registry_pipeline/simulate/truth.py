@@ -16,18 +16,8 @@ from registry_pipeline.simulate.generate import Chunk
 from registry_pipeline.simulate.illness import Illness, in_response
 from registry_pipeline.simulate.sessions import FORM_STATUS
 from registry_pipeline.simulate.truth_besides import ABOUT, counts_besides, planted_besides
-from registry_pipeline.simulate.visits import END_OF_INDUCTION, SCHEDULE
+from registry_pipeline.simulate.visits import END_OF_INDUCTION, SCHEDULE, WINDOWS
 
-WINDOWS = {
-    "wk1": (7, 4, 10),
-    "day14": (14, 11, 17),
-    "wk4": (28, 21, 35),
-    "wk8": (56, 49, 63),
-    "wk12": (84, 77, 98),
-    "wk26": (182, 161, 203),
-    "wk52": (364, 330, 400),
-}
-"""Target day, and the first and last day of the window."""
 _DEFINITIONS = ("response", "deep", "deterioration")
 _SESSION_GROUPS = ("1", "2-6", ">6")
 _GROUP_EDGES = (2, 7)
@@ -84,14 +74,12 @@ def _classes(illness: Illness, j: int, day: int) -> dict[str, Bools]:
 
 def _tally_response(result: Tally, chunk: Chunk, j: int, eligible: Bools) -> None:
     name = planted.INSTRUMENTS[j].name
-    visits = chunk.visits
     for window, (target, first, last) in WINDOWS.items():
         classes = _classes(chunk.illness, j, target)
-        in_window = visits.is_attended & (visits.day >= first) & (visits.day <= last)
         mature = eligible & (chunk.patients.reach >= last)
         result.add(eligible.sum(), "response", name, window, "n_eligible")
         result.add(mature.sum(), "response", name, window, "n_mature")
-        seen = mature & in_window.any(axis=1)
+        seen = mature & chunk.visits.attended_between(first, last)
         result.add(seen.sum(), "response", name, window, "n_mature_attended")
         result.add((seen & classes["response"]).sum(), "response", name, window, "n_response_seen")
         for definition in _DEFINITIONS:

@@ -11,8 +11,10 @@ import polars as pl
 from registry_pipeline.simulate import planted
 from registry_pipeline.simulate.arrays import PATIENT_NO, Bools
 from registry_pipeline.simulate.generate import Chunk
+from registry_pipeline.simulate.ideation import SEVERE_FROM
 from registry_pipeline.simulate.illness import in_response
 from registry_pipeline.simulate.opioids import AFTER_DAY, BEFORE_DAY, LATE_DAY
+from registry_pipeline.simulate.visits import WINDOWS
 
 ABOUT = {
     "double_response": "Eligible on NRS and PHQ-9 with both windows mature, and in response on both on the target day.",
@@ -21,11 +23,12 @@ ABOUT = {
     "opioids": "Takers before treatment whose doses can be converted, and how many whose window is mature take "
     "less; clinics that send opioid days.",
     "screening": "Patients screened, and those with a contraindication that was uncontrolled and treated all the same.",
+    "ideation": "At week 4, of rated patients whose window is mature and who came in it: all of them, those below "
+    "severe and those with ideation before treatment, and what became of each of these on the target day; clinics that "
+    "rate ideation.",
     "co_therapy": "Patients with psychotherapy or integration, or physiotherapy, that has begun by the last induction "
     "session and not ended before the first; clinics that send co-therapies.",
 }
-_TARGET_DAYS = {"wk4": (28, 35), "wk12": (84, 98)}
-"""Target day and last day of a window."""
 _PRESSURES = (("pre", "sbp"), ("peak", "sbp"), ("peak", "dbp"))
 
 Counts = dict[tuple[str, str], int]
@@ -43,6 +46,12 @@ def planted_besides() -> dict[str, Any]:
         "blood_pressure": {name: dict(zip(names, values, strict=True)) for name, values in pressures.items()},
         "contraindication_treated_all_the_same": planted.TREATED_DESPITE,
         "co_therapy_of_each_kind": planted.CO_THERAPY,
+        "suicidal_ideation": {
+            "before": {str(score): share for score, share in enumerate(planted.IDEATION_BEFORE)},
+            "gone_in_response": planted.IDEATION_GONE,
+            "worse_by_a_step": planted.IDEATION_WORSE,
+            "turns_severe": planted.IDEATION_TURNS_SEVERE,
+        },
     }
 
 
@@ -60,6 +69,8 @@ def counts_besides(chunk: Chunk, keep: Bools) -> Counts:
         if name in {"session_vital", "opioid_day", "screening_item", "co_therapy"}
     }
     counts = _double_response(chunk, keep) | _boosters(chunk, keep)
+    if chunk.ideation.is_rated.any():
+        counts |= _ideation(chunk, keep)
     if "session_vital" in tables:
         counts |= _haemodynamics(tables["session_vital"])
     if "opioid_day" in tables:
@@ -80,7 +91,8 @@ def _double_response(chunk: Chunk, keep: Bools) -> Counts:
     counts: Counts = {}
     for j in (planted.NRS, planted.PHQ9):
         both &= illness.has[:, j] & (illness.baseline[:, j] >= planted.INSTRUMENTS[j].floor)
-    for window, (target, last) in _TARGET_DAYS.items():
+    for window in ("wk4", "wk12"):
+        target, _, last = WINDOWS[window]
         mature = both & (chunk.patients.reach >= last)
         pain, mood = (in_response(illness, j, slice(None), target) for j in (planted.NRS, planted.PHQ9))
         counts |= _named(
@@ -106,6 +118,23 @@ def _boosters(chunk: Chunk, keep: Bools) -> Counts:
         n_with_on_demand=len(np.unique(sessions.patient[on_demand])),
         n_sessions_scheduled=scheduled.sum(),
         n_sessions_on_demand=on_demand.sum(),
+    )
+
+
+def _ideation(chunk: Chunk, keep: Bools) -> Counts:
+    target, first, last = WINDOWS["wk4"]
+    came = (chunk.patients.reach >= last) & chunk.visits.attended_between(first, last)
+    rated = np.flatnonzero(keep & chunk.ideation.is_rated & came)
+    before, after = chunk.ideation.before[rated], chunk.ideation.on(chunk.illness, rated, target)
+    return _named(
+        "ideation",
+        n_rated=len(rated),
+        n_worsened=(after > before).sum(),
+        n_below_severe=(before < SEVERE_FROM).sum(),
+        n_new_severe=((before < SEVERE_FROM) & (after >= SEVERE_FROM)).sum(),
+        n_with_ideation=(before > 0).sum(),
+        n_improved=(after < before).sum(),
+        n_to_zero=((before > 0) & (after == 0)).sum(),
     )
 
 

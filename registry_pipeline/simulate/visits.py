@@ -12,6 +12,16 @@ from registry_pipeline.simulate.patients import Patients
 
 SCHEDULE = (7, 14, 21, 28, 42, 56, 70, 84, 98, 112, 126, 154, 182, 210, 238, 266, 294, 322, 364)
 """Nominal days; the third one, where visits are not fixed, is really 1 to 5 days after the last induction session."""
+WINDOWS = {
+    "wk1": (7, 4, 10),
+    "day14": (14, 11, 17),
+    "wk4": (28, 21, 35),
+    "wk8": (56, 49, 63),
+    "wk12": (84, 77, 98),
+    "wk26": (182, 161, 203),
+    "wk52": (364, 330, 400),
+}
+"""Target day, and the first and last day of the window in which marts look for a score."""
 _WEEK_2, END_OF_INDUCTION, _WEEK_4 = 1, 2, 3
 _NEAR = 6
 """An end-of-induction visit this close to week 4 stands in for it."""
@@ -24,6 +34,10 @@ class Visits:
     day: Ints
     is_scheduled: Bools
     is_attended: Bools
+
+    def attended_between(self, first: int, last: int) -> Bools:
+        """Return which patients came at least once from the first to the last of these days."""
+        return np.asarray((self.is_attended & (self.day >= first) & (self.day <= last)).any(axis=1))
 
 
 def draw_visits(clinic: Clinic, patients: Patients, illness: Illness, rng: np.random.Generator) -> Visits:

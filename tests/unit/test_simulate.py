@@ -135,6 +135,31 @@ def test_each_further_table_that_a_mart_reads_comes_from_several_kinds_of_clinic
         assert len(kinds) >= least, table
 
 
+def test_ratings_of_ideation_move_nothing_else() -> None:
+    clinic = next(clinic for clinic in make_clinics(n_clinics=8, n_patients=400, seed=5) if clinic.rates_ideation)
+    one, other = (
+        next(generate(replace(clinic, ideation_seed=seed))).tables for seed in (clinic.ideation_seed, clinic.data_seed)
+    )
+    is_rating = pl.col("instrument") == "cssrs_ideation"
+    scores, scores_again = (tables.pop("outcome_assessment") for tables in (one, other))
+    assert all(one[name].equals(other[name]) for name in one)
+    assert scores.filter(~is_rating).equals(scores_again.filter(~is_rating))
+    assert not scores.filter(is_rating).equals(scores_again.filter(is_rating))
+
+
+def test_ideation_is_rated_by_several_kinds_of_clinics_on_days_of_another_score(chunks: dict[str, Chunk]) -> None:
+    clinics = [clinic for clinic in make_clinics(n_clinics=8, n_patients=80, seed=1) if clinic.rates_ideation]
+    assert len({clinic.clinic_type for clinic in clinics}) >= 3
+    rated = {clinic.shape for clinic in clinics}
+    for shape, chunk in chunks.items():
+        scores = chunk.tables["outcome_assessment"]
+        assert scores["assessment_id"].is_unique().all()
+        is_rating = pl.col("instrument") == "cssrs_ideation"
+        ratings, others = scores.filter(is_rating), scores.filter(~is_rating)
+        assert ratings.is_empty() == (shape not in rated)
+        assert ratings.join(others, on=["patient_id", "study_day", "timing_rel_dose"], how="anti").is_empty()
+
+
 def test_frames_have_the_columns_of_the_contracts_in_order(chunks: dict[str, Chunk]) -> None:
     contracts = load_contracts(Settings()).tables
     for chunk in chunks.values():

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from registry_pipeline.simulate import planted
-from registry_pipeline.simulate.arrays import PATIENT_NO
+from registry_pipeline.simulate.arrays import NEVER, PATIENT_NO
 from registry_pipeline.simulate.clinic import make_clinics
 from registry_pipeline.simulate.generate import Chunk, generate
 from registry_pipeline.simulate.illness import in_response
@@ -107,6 +107,15 @@ def test_a_phq9_halves_exactly_while_the_planted_response_lasts(world: tuple[dic
         assert (says == is_so).all()
 
 
+def test_ideation_is_never_worse_in_response_and_back_afterwards(world: tuple[dict[str, Any], list[Chunk]]) -> None:
+    for chunk in world[1]:
+        ideation, illness = chunk.ideation, chunk.illness
+        patient = np.flatnonzero(ideation.is_rated & illness.is_responder)
+        during, after = (ideation.on(illness, patient, day) for day in (illness.last_day[patient], NEVER))
+        assert (during <= np.maximum(ideation.before[patient] - 1, 0)).all()
+        assert (after >= ideation.before[patient]).all()
+
+
 def share(counts: dict[str, int], part: str, whole: str) -> float:
     return counts[part] / counts[whole]
 
@@ -130,6 +139,18 @@ def test_opioids_fall_by_half_in_some_and_less_often_once_relief_is_lost(
     assert 0.15 <= month <= 0.40
     assert quarter < month
     assert 0 < counts["wk4_n_stopped"] < counts["wk4_n_fall_50"] <= counts["wk4_n_fall_30"]
+
+
+def test_half_have_ideation_that_mostly_improves_and_rarely_turns_severe(
+    world: tuple[dict[str, Any], list[Chunk]],
+) -> None:
+    counts = world[0]["overall"]["besides"]["ideation"]
+    assert counts["n_rated"] > 700
+    assert 0.40 <= share(counts, "n_with_ideation", "n_rated") <= 0.60
+    assert 0.35 <= share(counts, "n_improved", "n_with_ideation") <= 0.70
+    assert 0.30 <= share(counts, "n_to_zero", "n_with_ideation") < share(counts, "n_improved", "n_with_ideation")
+    assert 0.01 <= share(counts, "n_worsened", "n_rated") <= 0.05
+    assert 0 < share(counts, "n_new_severe", "n_below_severe") <= 0.02
 
 
 def test_few_are_treated_despite_a_contraindication_and_many_have_psychotherapy(
