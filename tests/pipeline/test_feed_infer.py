@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from registry_pipeline.cli.dry_run import dry_run
@@ -191,6 +191,8 @@ odd_names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, 
 @pytest.mark.slow
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(odd_names, unique=True, max_size=8), st.sampled_from(["sex", "Gender", "GENRE"]))
+@example(["*", "^.*$"], "sex")
+@example(["0'"], "sex")
 def test_whatever_columns_are_called_the_draft_loads(
     contracts: Contracts, tmp_path: Path, names: list[str], sex: str
 ) -> None:

@@ -134,7 +134,7 @@ class Drafter:
             if _EVENT_NAME.fullmatch(event):
                 rows = sample.frame.filter(pl.col(EVENT) == event)
                 named = re.sub(r"_arm_\d+$", "", event)
-                of_event = rows.select(_columns_of(rows, sample.frame))
+                of_event = rows[_columns_of(rows, sample.frame)]
                 drafts += [replace(table, events=(event,)) for table in self._of_rows(of_event, [named])]
         return drafts
 
@@ -145,7 +145,7 @@ class Drafter:
             for name in frame.columns
             if name != EVENT and not _is_structure(name) and self._identifier(name) is None
         ]
-        sources = Sample(None, frame.select(names)).columns()
+        sources = Sample(None, frame[names]).columns()
         wide = list(self._wide(sources, names))
         in_wide = set().union(*(table.sources - table.match.sources for table in wide))
         rest = [source for source in sources if source.name not in in_wide]
