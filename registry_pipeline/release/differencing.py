@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from registry_pipeline.release.attack import table
-from registry_pipeline.release.drawn import drawn, of_their_own, with_source
+from registry_pipeline.release.drawn import drawn, of_their_own, pooled, with_source
 from registry_pipeline.release.quantities import by_mart, is_hidden, n_quantities, quantities
 from registry_pipeline.release.telling import changes, is_little, with_sums
 
@@ -79,6 +79,8 @@ def hold_back(
         is_older = pl.col("suppression_reason").is_in([REPEATED, DIFFERENCING])
         parts[name] = with_source(new[name], shown[source], contracts[source].grain, is_older) & _is_shown(new[name])
         shown[name] = _repeat(new[name], contracts[name], current, parts[name])
+    for name, _ in pooled(new, contracts):
+        shown[name], parts[name] = new[name], np.zeros(new[name].height, dtype=bool)
     return shown, {name: int(part.sum()) for name, part in parts.items()}
 
 

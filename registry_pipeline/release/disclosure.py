@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from registry_pipeline.errors import GateRefusedError
-from registry_pipeline.release.drawn import drawn, of_their_own, with_source
+from registry_pipeline.release.drawn import drawn, of_their_own, pooled, with_source
 from registry_pipeline.release.mart_contracts import SUPPRESSION_FLAGS, MartColumn, MartContract, Nested
 from registry_pipeline.release.quantities import by_mart, is_hidden, is_small
 from registry_pipeline.release.secondary import also_hidden, exposed_rows
@@ -110,18 +110,20 @@ def withhold(
     shown = [suppress(frame, contract, small_cell) for frame, contract in marts]
     hidden = also_hidden(marts, _hidden_rows(shown), small_cell)
     found = {
-        contract.name: _also(frame, contract, flags)
+        contract.name: hide_also(frame, contract, flags)
         for frame, (_, contract), flags in zip(shown, marts, by_mart(hidden, shown), strict=True)
     }
     for name, source in drawn(frames, contracts):
         frame = suppress(in_order(frames[name], contracts[name]), contracts[name], small_cell)
         flags = with_source(frame, found[source], contracts[source].grain, pl.col("is_suppressed"))
-        found[name] = _also(frame, contracts[name], flags)
+        found[name] = hide_also(frame, contracts[name], flags)
+    for name, _ in pooled(frames, contracts):
+        found[name] = suppress(in_order(frames[name], contracts[name]), contracts[name], small_cell)
     return found, Proof(hidden)
 
 
-def _also(shown: pl.DataFrame, contract: MartContract, hidden: Flags) -> pl.DataFrame:
-    """Hide further rows of a mart."""
+def hide_also(shown: pl.DataFrame, contract: MartContract, hidden: Flags) -> pl.DataFrame:
+    """Hide further rows of a mart; those that are hidden keep their reason."""
     further = pl.Series(hidden) & ~shown.get_column("is_suppressed")
     flagged = shown.with_columns(
         is_suppressed=pl.col("is_suppressed") | further,

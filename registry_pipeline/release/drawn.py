@@ -1,7 +1,10 @@
-"""Marts that are drawn from another: each row puts two rows of the source side by side.
+"""Marts without figures of their own: drawn from another, or pooled from it.
 
-What belongs here: finding the rows of the source. Such a mart shows no figure of its own, so it is judged by its
-source: a row is shown, hidden or repeated with those it was drawn from.
+Each row of a drawn mart puts two rows of its source side by side, so it is judged by them: it is shown, hidden or
+repeated with those it was drawn from.
+
+What belongs here: which marts these are, and finding the rows that one is drawn from. What does not: pooling
+(`pooled.py`).
 """
 
 from __future__ import annotations
@@ -27,13 +30,19 @@ LEVELS = ("level", "reference_level")
 def of_their_own(names: Iterable[str], contracts: Mapping[str, MartContract]) -> list[str]:
     """Return the other marts, in order: they show figures of their own."""
     known = set(names)
-    return sorted(known - {name for name, _ in drawn(known, contracts)})
+    return sorted(known - {name for name, _ in (*drawn(known, contracts), *pooled(known, contracts))})
 
 
 def drawn(names: Iterable[str], contracts: Mapping[str, MartContract]) -> list[tuple[str, str]]:
     """Return the marts that are drawn from another, each with its source, as far as the source is there."""
     known = set(names)
     return sorted((name, source) for name in known if (source := contracts[name].drawn_from) and source in known)
+
+
+def pooled(names: Iterable[str], contracts: Mapping[str, MartContract]) -> list[tuple[str, str]]:
+    """Return the marts that pool another, each with its source, as far as the source is there."""
+    known = set(names)
+    return sorted((name, source) for name in known if (source := contracts[name].pooled_from) and source in known)
 
 
 def with_source(frame: pl.DataFrame, source: pl.DataFrame, grain: Iterable[str], flag: pl.Expr) -> Flags:

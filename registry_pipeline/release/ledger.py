@@ -12,6 +12,7 @@ import polars as pl
 from registry_pipeline.errors import StorageError
 from registry_pipeline.release.differencing import hold_back
 from registry_pipeline.release.disclosure import suppress
+from registry_pipeline.release.drawn import of_their_own
 from registry_pipeline.release.mart_contracts import MartContract
 from registry_pipeline.release.releases import Release, current_release, published, read_manifest
 from registry_pipeline.settings import Settings
@@ -37,15 +38,19 @@ def hold_back_all(
 
 
 def _kept(released: Mapping[str, pl.DataFrame], marts: _Marts, settings: Settings) -> Iterator[dict[str, pl.DataFrame]]:
-    """Yield what each kept release shows, the current one first; what an earlier one of these shows as well, once."""
+    """Yield what each kept release shows, the current one first; what an earlier one of these shows as well, once.
+
+    Marts without figures of their own are read from the current one alone, to be repeated.
+    """
     current, seen = current_release(settings.layout), set()
     if current is None:
         return
     others = (release for release in published(settings.layout) if release.path.resolve() != current.path.resolve())
+    wanted = dict(released)
     for release in (current, *others):
         manifest = read_manifest(release.path)
         frames = {}
-        for name, frame in released.items():
+        for name, frame in wanted.items():
             about = manifest["files"].get(f"marts/{name}.parquet")
             if about is None or about["sha256"] in seen:
                 continue
@@ -53,6 +58,7 @@ def _kept(released: Mapping[str, pl.DataFrame], marts: _Marts, settings: Setting
             if (old := _read(release, name)).columns == frame.columns:
                 frames[name] = _hidden_today(old.cast(frame.schema), marts[name], manifest, settings.small_cell)
         yield frames
+        wanted = {name: released[name] for name in of_their_own(released, marts)}
 
 
 def _read(release: Release, name: str) -> pl.DataFrame:

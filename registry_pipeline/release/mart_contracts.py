@@ -100,6 +100,8 @@ class MartContract:
     """So is the difference of two rows of which one's patients are among the other's."""
     drawn_from: str | None
     """The mart of which each row puts two rows side by side: those of `level` and of `reference_level`."""
+    pooled_from: str | None
+    """The mart whose clinics it pools; in a release only those that are shown, and the others as one."""
     rules: tuple[MartRule, ...]
     file: Path
 
@@ -169,6 +171,7 @@ class _Reader:
             complements=tuple((str(whole), str(part)) for whole, part in self.pairs(custom.get("complements"))),
             nested=tuple(self.nested(custom)),
             drawn_from=custom.get("drawn_from"),
+            pooled_from=custom.get("pooled_from"),
             rules=tuple(self.rules()),
             file=self.yaml.file,
         )

@@ -5,6 +5,7 @@ release (`publish.py`).
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ from registry_pipeline.release.groups import hide_groups, read_groups
 from registry_pipeline.release.ledger import hold_back_all
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.release.meta import Draft
+from registry_pipeline.release.pooled import assert_pooled_of_shown, pool_anew
 from registry_pipeline.release.releases import write_manifest
 from registry_pipeline.report.write import write_report
 from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.models import build_mart
 
 __all__ = ["Draft", "write_release"]
 
@@ -51,6 +54,7 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
         StorageError: If something cannot be written.
     """
     contracts, marts = load_contracts(settings), load_mart_contracts(settings)
+    build = partial(build_mart, settings=settings)
     restricted, public = staged / "restricted.duckdb", staged / "registry.duckdb"
     progress.step("write restricted.duckdb")
     ledger = write_restricted(restricted, draft, contracts, marts, settings)
@@ -63,6 +67,7 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     withheld, proof = withhold(veiled, marts, settings.small_cell)
     fresh, true = ({name: rounded(frame, marts[name]) for name, frame in each.items()} for each in (withheld, built))
     released, n_repeated = hold_back_all(fresh, true, marts, settings)
+    released |= pool_anew(released, marts, build)
     write_public(public, restricted, released, marts, settings)
     progress.step("check marts")
     shown = read_marts(public, settings)
@@ -70,6 +75,7 @@ def write_release(staged: Path, draft: Draft, settings: Settings, progress: Prog
     for name, frame in shown.items():
         assert_nothing_small(frame, marts[name], settings.small_cell)
     assert_nothing_exposed(veiled, shown, marts, settings.small_cell, proof)
+    assert_pooled_of_shown(shown, marts, build)
     for finding in findings:
         progress.message(f"Warning: {finding.check} fails on {finding.n_rows} rows.")
     write_data_docs(staged, marts, shown, findings)

@@ -60,6 +60,11 @@ def open_database(path: Path, *, read_only: bool, settings: Settings) -> duckdb.
         ) from error
 
 
+def open_in_memory(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Open a database that is gone when it is closed."""
+    return duckdb.connect(config=duckdb_options(settings))
+
+
 def literal(text: str) -> str:
     """Return a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

@@ -6,7 +6,7 @@ the one before, which a file that is made fresh each night does not have (`docs/
 What belongs here: running models and audits. What does not: their SQL, and where their inputs come from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,12 +17,14 @@ import duckdb
 
 from registry_pipeline.errors import BuildError
 from registry_pipeline.progress import Progress
-from registry_pipeline.warehouse.duck import literal
-from registry_pipeline.warehouse.plan import Model, project_path
+from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.duck import literal, open_in_memory
+from registry_pipeline.warehouse.plan import Model, project_path, read_plan
 from registry_pipeline.warehouse.python_models import IS_COMPILED, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 _MEMORY_REMEDY = "Raise REGISTRY_MEMORY_LIMIT and run again; the current release stays as it is."
 _REMEDY = "Mend the model, or the rows that it trips over; the current release stays as it is."
@@ -80,6 +82,25 @@ def write_model(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
     # A young registry has frames without rows, of which DuckDB cannot tell the types.
     if not frame.empty:
         insert_frame(connection, model, frame)
+
+
+def build_mart(name: str, given: Mapping[str, "pl.DataFrame"], settings: Settings) -> "pl.DataFrame":
+    """Return the rows that the model of a mart makes of given rows instead of those of the build.
+
+    Args:
+        name: The mart.
+        given: The marts that it reads, by name.
+        settings: Say where the compiled project is kept.
+    """
+    (model,) = (model for model in read_plan(settings) if model.key == ("marts", name))
+    with open_in_memory(settings) as connection:
+        connection.execute("create schema marts")
+        for parent, frame in given.items():
+            connection.register("given", frame.to_arrow())
+            connection.execute(f"create table marts.{parent} as from given")
+        write_model(connection, model)
+        rows: pl.DataFrame = connection.execute(f"from {model.address}").pl()
+        return rows
 
 
 def insert_frame(connection: duckdb.DuckDBPyConnection, model: Model, frame: "pd.DataFrame") -> None:
