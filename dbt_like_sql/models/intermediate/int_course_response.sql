@@ -85,7 +85,7 @@ neighbours as (
     s.is_averaged,
     first_value(s.baseline_score) over days as baseline_score,
     first_value(s.is_eligible) over days as is_eligible,
-    lag(s.score) over days as previous_score,
+    (lag(s.score) over days)::decimal(14, 8) as previous_score,
     lag(s.score_day) over days as previous_day,
     lead(s.score_day) over days as next_day,
   from scores as s
