@@ -205,12 +205,17 @@ def restricted_mean(table: LifeTable, curve: Curve, horizon: float) -> Restricte
     counts = (curve.time < horizon) & (n > d)
     hazard = np.divide(d, n * (n - d), out=np.zeros_like(n), where=counts)
     is_known = (curve.last_time >= horizon) | curve.is_complete
-    moments = (area.sum(axis=-1), np.sqrt(np.sum(remaining**2 * hazard, axis=-1)))
+    moments = (_total(area), np.sqrt(_total(remaining**2 * hazard)))
     return RestrictedMean(*(np.where(is_known, moment, np.nan) for moment in moments))
 
 
 def _so_far(values: Floats) -> Floats:
     return np.cumsum(values, axis=-1)
+
+
+def _total(values: Floats) -> Floats:
+    """Return sums taken one value after the other: with how many zeros a stratum is filled up changes no digit."""
+    return _so_far(_prepended(0.0, values))[..., -1]
 
 
 def _from_the_end(values: NDArray[Any]) -> NDArray[Any]:

@@ -1,10 +1,12 @@
 """What must hold of the estimators whatever the data."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry_pipeline.statistics.durability import curve_rows
 from registry_pipeline.statistics.rates import clopper_pearson, garwood, wilson
 from registry_pipeline.statistics.survival import (
     LifeTable,
@@ -142,3 +144,15 @@ def test_nothing_observed_means_no_interval() -> None:
     for low, high in (wilson(0, 0), clopper_pearson(0, 0), garwood(0, 0)):
         assert np.isnan(low)
         assert np.isnan(high)
+
+
+def test_a_long_stratum_beside_it_changes_no_digit_of_a_short_one() -> None:
+    def life_table(name: str, n_times: int) -> pd.DataFrame:
+        days = np.arange(1, n_times + 1)
+        counts = {"n_event": days % 3, "n_competing": 0 * days, "n_censored": 1 + days % 2}
+        return pd.DataFrame({"stratum": name, "is_competing": False, "time_days": days.astype(float), **counts})
+
+    short, long = life_table("a", 37), life_table("b", 400)
+    alone = curve_rows(short, ["stratum"])
+    beside = curve_rows(pd.concat([short, long]), ["stratum"])
+    pd.testing.assert_frame_equal(beside[beside["stratum"] == "a"].reset_index(drop=True), alone, check_exact=True)
