@@ -21,6 +21,9 @@ from registry_pipeline.warehouse.lake_views import create_lake
 from registry_pipeline.warehouse.models import build_models
 from registry_pipeline.warehouse.plan import read_plan
 
+_AT_ONCE = 2
+"""Models built side by side: more would take each other's memory."""
+
 __all__ = ["Build", "build_path", "build_warehouse", "discard_build", "inputs_fingerprint", "read_build"]
 
 
@@ -71,7 +74,7 @@ def build_warehouse(settings: Settings, progress: Progress | None = None) -> Bui
     connection = open_database(path, read_only=False, settings=settings)
     try:
         _read_lake(connection, settings, contracts)
-        build_models(connection, models, progress)
+        build_models(connection, models, progress, min(_AT_ONCE, settings.threads))
         connection.execute("checkpoint")
     finally:
         connection.close()

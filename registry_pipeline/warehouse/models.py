@@ -1,4 +1,4 @@
-"""Every compiled model run once, parents first, in one database, and audited.
+"""Every compiled model run once, after its parents, in one database, and audited.
 
 SQLMesh compiles the models (`plan.py`); DuckDB alone runs them. SQLMesh's planner is left out: it compares a build with
 the one before, which a file that is made fresh each night does not have (`docs/adr/0002-sql-layer.md` has the figures).
@@ -7,7 +7,9 @@ What belongs here: running models and audits. What does not: their SQL, and wher
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -30,13 +32,16 @@ _MEMORY_REMEDY = "Raise REGISTRY_MEMORY_LIMIT and run again; the current release
 _REMEDY = "Mend the model, or the rows that it trips over; the current release stays as it is."
 
 
-def build_models(connection: duckdb.DuckDBPyConnection, models: Sequence[Model], progress: Progress) -> None:
+def build_models(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], progress: Progress, n_at_once: int
+) -> None:
     """Build and audit every model.
 
     Args:
         connection: The open database, which holds what the models read.
-        models: Parents first.
+        models: In any order.
         progress: Told of each model that is done.
+        n_at_once: How many to build side by side. Parts of a query keep one thread busy, and another model the others.
 
     Raises:
         BuildError: If a model fails or breaks its audits, naming it; never with a cell value.
@@ -44,9 +49,27 @@ def build_models(connection: duckdb.DuckDBPyConnection, models: Sequence[Model],
     progress.step("Building models", len(models))
     for schema in sorted({model.schema for model in models}):
         connection.execute(f"create schema if not exists {schema}")
-    for model in models:
-        build_model(connection, model)
-        progress.advance()
+    by_key = {model.key: model for model in models}
+    order = TopologicalSorter({model.key: [key for key in model.depends_on if key in by_key] for model in models})
+    order.prepare()
+    workers = ThreadPoolExecutor(n_at_once)
+    try:
+        running: set[Future[tuple[str, str]]] = set()
+        while order.is_active():
+            running |= {workers.submit(_build_apart, connection, by_key[key]) for key in order.get_ready()}
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for built in done:
+                order.done(built.result())
+                progress.advance()
+    finally:
+        workers.shutdown(cancel_futures=True)
+
+
+def _build_apart(connection: duckdb.DuckDBPyConnection, model: Model) -> tuple[str, str]:
+    """Build a model over a connection of its own, and return its key."""
+    with connection.cursor() as own:
+        build_model(own, model)
+    return model.key
 
 
 def build_model(connection: duckdb.DuckDBPyConnection, model: Model) -> None:

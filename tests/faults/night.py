@@ -104,7 +104,7 @@ def _night(home: Path, log: Path | None, at_step: int, at_change: int) -> None:
     run_nightly(settings_of(home), progress=watch)
 
 
-def _build_models(connection: duckdb.DuckDBPyConnection, _models: object, progress: Progress) -> None:
+def _build_models(connection: duckdb.DuckDBPyConnection, _models: object, progress: Progress, _n_at_once: int) -> None:
     progress.step("Building models")
     connection.execute(_MODELS)
 
