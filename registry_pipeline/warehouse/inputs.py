@@ -15,6 +15,7 @@ from registry_pipeline.feeds.load import load_feeds
 from registry_pipeline.feeds.model import Feed
 from registry_pipeline.lake.receipts import read_receipts
 from registry_pipeline.settings import Settings
+from registry_pipeline.warehouse.plan import files_behind, files_in
 
 _CODE = ("contracts", "lake", "release", "report", "scorecard", "statistics", "warehouse")
 """Packages whose code decides what is in a release."""
@@ -62,18 +63,6 @@ def _parts(settings: Settings) -> Iterator[bytes]:
 
 
 def _content(settings: Settings) -> Iterator[Path]:
-    project = content_path("dbt_like_sql")
-    yield project / "config.yaml"
-    for folder in ("models", "macros", "audits", "views"):
-        yield from _files(project / folder)
+    yield from files_behind(settings, ("models", "macros", "audits", "views"), _CODE)
     for folder in ("marts", "release"):
-        yield from _files(content_path(f"data_contracts/{folder}"))
-    for shipped in _files(content_path("data_contracts/reference")):
-        yield settings.vocabulary_path(shipped.name)
-    package = Path(__file__).resolve().parents[1]
-    for name in _CODE:
-        yield from _files(package / name)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+        yield from files_in(content_path(f"data_contracts/{folder}"))

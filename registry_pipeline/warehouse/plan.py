@@ -8,7 +8,7 @@ running the models (`models.py`).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,8 +21,8 @@ from registry_pipeline.contracts.load import load_contracts
 from registry_pipeline.lake.atomic import write_text
 from registry_pipeline.settings import Settings
 
-_COMPILERS = ("contracts", "warehouse")
-"""Packages whose code decides what a model is compiled to."""
+_COMPILERS = ("contracts", "statistics", "warehouse")
+"""Packages whose code decides what a model is compiled to: models in Python take their columns from statistics."""
 _KEPT = 8
 """Plans that stay: of a home there is one at a time, and several homes may share a folder."""
 
@@ -121,19 +121,29 @@ def _folder(settings: Settings) -> Path:
 
 def _digest(settings: Settings) -> str:
     digest = hashlib.sha256(version("sqlmesh").encode())
-    for file in _made_from(settings):
+    # Paths count as well: a vocabulary is read from where it lies.
+    for file in files_behind(settings, ("models", "macros", "audits"), _COMPILERS):
         digest.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
     digest.update(load_contracts(settings).fingerprint.encode())
     return digest.hexdigest()[:20]
 
 
-def _made_from(settings: Settings) -> Iterator[Path]:
+def files_behind(settings: Settings, folders: Iterable[str], packages: Iterable[str]) -> Iterator[Path]:
+    """Yield the files that decide what models say.
+
+    Args:
+        settings: Say where vocabularies lie that replace the shipped ones.
+        folders: Which folders of the SQL project.
+        packages: Whose code counts.
+    """
     project, package = project_path(), Path(__file__).resolve().parents[1]
-    for folder in ("models", "macros", "audits"):
-        yield from sorted(file for file in (project / folder).rglob("*") if file.suffix in {".sql", ".py"})
     yield project / "config.yaml"
-    # Paths count as well: a vocabulary is read from where it lies.
-    for shipped in sorted(content_path("data_contracts/reference").glob("*.csv")):
+    for shipped in files_in(content_path("data_contracts/reference")):
         yield settings.vocabulary_path(shipped.name)
-    for name in _COMPILERS:
-        yield from sorted((package / name).glob("*.py"))
+    for folder in (*(project / name for name in folders), *(package / name for name in packages)):
+        yield from files_in(folder)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder and of those in it, in order, without what Python compiles."""
+    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
