@@ -33,6 +33,10 @@ test: test-fast
 test-fast: setup
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile fast -m "not slow" --ignore-glob "*/test_dagster_*"
 
+# Dagster loads the code location in two processes, and tests in as many as there are workers: they compile the SQL
+# project once.
+check test test-fast: export REGISTRY_PLANS := $(CURDIR)/build/plans
+
 check: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .

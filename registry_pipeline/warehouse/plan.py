@@ -102,7 +102,7 @@ def read_plan(settings: Settings) -> list[Model]:
 
     models = compile_project(settings)
     # Without a home there is nowhere to keep it: loading a code location must not create one.
-    if kept.parent.is_dir() or settings.layout.root.is_dir():
+    if settings.plans or settings.layout.root.is_dir():
         write_text(kept, _MODELS.dump_json(models).decode())
         _forget_old(kept.parent)
     return models
