@@ -184,7 +184,7 @@ def _variation_sentence(pooled: Row | None) -> str:
 
 def _variation_table(pooled: Row, words: Words) -> Table:
     measures = {
-        "Clinics pooled, small ones together as one": words.number(pooled, "n_clinics"),
+        "Clinics pooled, small or hidden ones as one": words.number(pooled, "n_clinics"),
         "Rate of a typical clinic": words.share(pooled, "rate"),
         "95 % interval, from": words.share(pooled, "ci_low"),
         "95 % interval, to": words.share(pooled, "ci_high"),
