@@ -117,4 +117,6 @@ def _text(cell: object) -> str:
         return "—"
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return f"{cell:,}" if isinstance(cell, int | float) else str(cell)
