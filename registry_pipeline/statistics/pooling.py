@@ -185,16 +185,34 @@ def _dersimonian_laird(effects: Effects) -> Floats:
     return np.where(scale > 0, np.maximum(0.0, beyond), 0.0)
 
 
-def _restricted_likelihood(effects: Effects, brackets: Floats) -> Floats:
-    """Return the variances that maximise the restricted likelihoods: where their slopes fall through 0.
+def _restricted_likelihood(effects: Effects, brackets: tuple[Floats, Floats]) -> Floats:
+    """Return the variances that maximise the restricted likelihoods.
+
+    Args:
+        effects: (question, clinic).
+        brackets: From `_brackets`.
+    """
+    first, second = brackets
+    tau2 = _climbed(effects, first)
+    has_two = (first != second).any(axis=0)
+    if has_two.any():
+        rest, best = _centred(effects.of(has_two)), tau2[has_two]
+        other = _climbed(rest, second[:, has_two])
+        heights = [_log_likelihood(rest, each, without_each=False) for each in (best, other)]
+        tau2[has_two] = np.where(heights[1] > heights[0], other, best)
+    return tau2
+
+
+def _climbed(effects: Effects, bracket: Floats) -> Floats:
+    """Return the variances at which the slopes of the restricted likelihoods fall through 0, (question,).
 
     Newton's steps from the middle variance of each bracket, and halving where they leave it.
 
     Args:
         effects: (question, clinic).
-        brackets: (3, question), from `_brackets`.
+        bracket: (3, question).
     """
-    low, tau2, high = brackets
+    low, tau2, high = bracket
     is_open = can_differ = effects.is_present.sum(axis=1) >= 2  # noqa: PLR2004 - the fewest clinics that can differ
     for _ in range(_STEPS):
         if not is_open.any():
@@ -217,23 +235,46 @@ def _where(mask: Bools, chosen: Bools) -> Bools:
     return narrowed
 
 
-def _brackets(effects: Effects, *, without_each: bool = False) -> Floats:
-    """Return (3, question): variances before, at and after the highest point of each likelihood on a grid.
+def _centred(effects: Effects) -> Effects:
+    """Return the effects less their common mean: sums of large squares would lose what tells variances apart."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return replace(effects, estimate=effects.estimate - _mean(effects, 1 / effects.variance)[:, None])
 
-    With small clinics the likelihood may rise, fall and rise again, so one climb from anywhere is not enough.
+
+def _brackets(effects: Effects, *, without_each: bool = False) -> tuple[Floats, Floats]:
+    """Return variances before, at and after the two highest peaks of each likelihood on a grid, (3, question) each.
+
+    With small clinics the likelihood may rise, fall and rise again, so one climb from anywhere is not enough; and of
+    two peaks that are nearly as high the grid need not show which is higher. Where there is one, both are that one.
 
     Args:
         effects: (question, clinic).
         without_each: Of each question without each clinic in turn: (3, question * clinic).
     """
+    centred = _centred(effects)
     with np.errstate(invalid="ignore", divide="ignore"):
-        centred = Effects(effects.estimate - _mean(effects, 1 / effects.variance)[:, None], effects.variance)
         scale = np.max(centred.estimate**2 + centred.variance, axis=1, where=effects.is_present, initial=0.0)
         grid = scale[:, None] * _GRID
         heights = np.stack([_log_likelihood(centred, tau2, without_each=without_each) for tau2 in grid.T], axis=-1)
-    highest = np.argmax(heights, axis=-1).reshape(len(grid), effects.estimate.shape[1] if without_each else 1)
-    around = [np.clip(highest + step, 0, grid.shape[1] - 1) for step in (-1, 0, 1)]
-    return np.stack([np.take_along_axis(grid, place, axis=1).ravel() for place in around])
+    n_each = effects.estimate.shape[1] if without_each else 1
+    highest, next_highest = _two_peaks(heights.reshape(len(grid), n_each, grid.shape[1]))
+    return _around(grid, highest), _around(grid, next_highest)
+
+
+def _two_peaks(heights: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where along the last axis the highest value is, and the highest of the other peaks; the same if none."""
+    highest = np.argmax(heights, axis=-1)
+    rises = np.diff(heights, axis=-1, prepend=-np.inf) > 0
+    is_peak = rises & ~np.concatenate((rises[..., 1:], np.zeros_like(rises[..., :1])), axis=-1)
+    others = np.where(is_peak, heights, -np.inf)
+    np.put_along_axis(others, highest[..., None], -np.inf, axis=-1)
+    return highest, np.where(others.max(axis=-1) > -np.inf, np.argmax(others, axis=-1), highest)
+
+
+def _around(grid: Floats, place: NDArray[np.intp]) -> Floats:
+    """Return the values of a grid before, at and after some places of each of its rows, one row after the other."""
+    near = [np.clip(place + step, 0, grid.shape[1] - 1) for step in (-1, 0, 1)]
+    return np.stack([np.take_along_axis(grid, each, axis=1).ravel() for each in near])
 
 
 def _log_likelihood(effects: Effects, tau2: Floats, *, without_each: bool) -> Floats:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
@@ -51,6 +51,8 @@ def test_the_common_effect_lies_between_those_without_one_clinic(rows: list[tupl
 @pytest.mark.slow
 @no_deadline
 @given(clinics)
+# Without the third the likelihood has two peaks, nearly as high as each other.
+@example([(0, 18), (0, 55), (0, 61), (55, 86), (132, 219), (133, 243), (172, 255), (175, 261)])
 def test_leaving_a_clinic_out_is_pooling_the_others(rows: list[tuple[int, int]]) -> None:
     for estimator in ("common", "dl", "reml"):
         found = leave_one_out(effects_of(rows), estimator)
