@@ -211,3 +211,34 @@ def test_without_a_denominator_there_is_no_estimate(warehouse: Warehouse, basis:
     rows = [frequency(level, basis, *((0, 0) if level == empty else (4, 40))) for level in ("im", "iv")]
     (row,) = events(warehouse, *rows)
     assert [row[name] for name in ("estimate", "ci_low", "ci_high", "ci_method")] == [None] * 4
+
+
+SIDES, LIMITS = "intermediate.int_ae_contrast", "intermediate.int_ae_odds_limits"
+
+
+def test_the_frequency_of_a_group_stands_beside_that_of_its_reference(warehouse: Warehouse) -> None:
+    pair = {"contrast_code": "route_im", "dimension": "route", "level": "im", "reference_level": "iv"}
+    im = frequency("im", "patient", 9, 10, ci_low=0.6, ci_high=0.98)
+    iv = frequency("iv", "patient", 3, 20, ci_low=0.05, ci_high=0.36, n_patients=20)
+    others = [frequency("iv", "session", 1, 9), *({**iv, name: "other"} for name in ("ae_term", "ascertainment"))]
+    given = {"reference.contrasts": [pair], "marts.adverse_event_frequencies": [im, iv, *others]}
+    (row,) = warehouse(given, SIDES)(f"select * from {SIDES}")
+    keys = ("numerator", "denominator", "rate", "ci_low", "ci_high", "n_patients", "n_patients_with")
+    assert row == {
+        **{name: im[name] for name in ("ae_term", "basis", "ascertainment")},
+        **pair,
+        **{name: im[name] for name in keys},
+        **{f"reference_{name}": iv[name] for name in keys},
+    }
+
+
+def test_every_pair_of_counts_per_month_has_its_exact_limits_once(warehouse: Warehouse) -> None:
+    """Of one event the share of the first group has the limits 0 and 0.975, or 0.025 and 1: odds of 39 and 1 to 39."""
+    pairs = [("patient_month", 0, 0), ("patient_month", 0, 1), ("patient_month", 1, 0), ("patient", 7, 7)]
+    given = [{"basis": basis, "numerator": one, "reference_numerator": other} for basis, one, other in pairs]
+    rows = warehouse({SIDES: given * 2}, LIMITS)(f"select * from {LIMITS} order by n_events, reference_n_events")
+    assert [tuple(row.values()) for row in rows] == [
+        (0, 0, 0, None),
+        (0, 1, 0, pytest.approx(39)),
+        (1, 0, pytest.approx(1 / 39), None),
+    ]

@@ -108,3 +108,47 @@ def test_events_of_contacts_and_an_empty_registry_have_no_minutes(warehouse: War
 def test_events_that_are_all_alike_have_one_duration(warehouse: Warehouse, n: int) -> None:
     query = built(warehouse, [session(k) for k in range(n)], [event(k, 0, 0) for k in range(n)])
     assert quartiles(row_of(query, "duration")) == (0, 0, 0)
+
+
+LIFE_TABLE = "intermediate.int_ae_timing"
+
+
+def life_table(warehouse: Warehouse, events: Rows, measure: str, *sessions: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return what is in the table of each level: minutes, events that began or ended, and events still going on."""
+    given = {"intermediate.int_session": sessions or [session(0)], "staging.stg_adverse_event": events}
+    rows = warehouse(given, LIFE_TABLE)(
+        f"select level, minutes, n_ended, n_ongoing from {LIFE_TABLE} where measure = '{measure}' order by all"
+    )
+    return [tuple(row.values()) for row in rows]
+
+
+@pytest.mark.parametrize(("onset", "minutes"), [(0, 120), (119, 1), (120, 0), (121, 0), (None, None)])
+def test_an_event_going_on_was_seen_from_its_onset_to_discharge(
+    warehouse: Warehouse, onset: int | None, minutes: int | None
+) -> None:
+    table = life_table(warehouse, [event(0, onset, None, ongoing=True)], "duration")
+    assert table == [("all", minutes, 0, 1), ("iv", minutes, 0, 1)]
+
+
+def test_an_event_that_is_not_said_to_go_on_has_ended(warehouse: Warehouse) -> None:
+    events = [event(0, 10, 20, ongoing=None), event(0, 10, None), event(0, 5, 15), event(0, 15, 25, ongoing=True)]
+    assert life_table(warehouse, events, "duration") == [
+        ("all", 10, 2, 0),
+        ("all", 105, 0, 1),
+        ("all", None, 1, 0),
+        ("iv", 10, 2, 0),
+        ("iv", 105, 0, 1),
+        ("iv", None, 1, 0),
+    ]
+
+
+def test_all_events_are_those_of_every_route_by_minute(warehouse: Warehouse) -> None:
+    sessions = [session(0), session(1, route_code="im"), session(2, ae_form_status="spontaneous_only")]
+    events = [event(0, 10, None), event(0, 10, 30), event(1, 10, None), event(1, None, None), event(2, 10, None)]
+    assert life_table(warehouse, events, "onset", *sessions) == [
+        ("all", 10, 3, 0),
+        ("all", None, 1, 0),
+        ("im", 10, 1, 0),
+        ("im", None, 1, 0),
+        ("iv", 10, 2, 0),
+    ]
