@@ -219,3 +219,63 @@ def test_a_contact_after_the_data_cut_is_not_used(warehouse: Warehouse) -> None:
 def test_an_empty_registry_has_no_signals(warehouse: Warehouse) -> None:
     query = warehouse({}, SIGNALS, LATE)
     assert query(f"select * from {SIGNALS}") == query(f"select * from {LATE}") == []
+
+
+COUNT = "intermediate.int_safety_count"
+PARENTS = ("int_session", "int_contact_period", "int_safety_event", "int_patient_vital", "int_contact_signal")
+
+
+def counted(warehouse: Warehouse, **tables: Rows) -> list[tuple[Any, ...]]:
+    """Return source, level and counts of three patients of one clinic and two of another, where anybody was asked."""
+    strata = [(1, "all", "clinic", "C001"), (2, "all", "clinic", "C002"), (1, "mdd", "overall", "all")]
+    strata += [(kind, "all", "overall", "all") for kind in (1, 2)]
+    names = ("patient_kind_no", "indication", "dimension", "level")
+    given = {
+        "intermediate.int_patient_kind": [
+            {"patient_no": number, "patient_kind_no": 1 if number <= 3 else 2} for number in range(1, 6)
+        ],
+        "intermediate.int_patient_stratum": [dict(zip(names, stratum, strict=True)) for stratum in strata],
+        "reference.safety_signals": [{"signal": "liver", "source": source} for source in ("form", "contact", "vitals")],
+        **{f"intermediate.{name}": tables.get(name, []) for name in PARENTS},
+    }
+    rows = warehouse(given, COUNT)(
+        f"select source, level, n_patients, n_asked, n_with, n_noted from {COUNT} order by all"
+    )
+    assert len(rows) == 3 * 3
+    return [tuple(row.values()) for row in rows if row["n_noted"] + row["n_asked"]]
+
+
+def test_a_note_outside_a_complete_form_is_noted_and_no_one_with_the_signal(warehouse: Warehouse) -> None:
+    statuses = ["complete", "not_done", "spontaneous_only", "not_done", "not_done"]
+    noted = [(1, "jaundice", True), (1, "alt_raised", False), (3, "jaundice", False), (4, "jaundice", False)]
+    found = counted(
+        warehouse,
+        int_session=[session(number, status) for number, status in enumerate(statuses, 1)],
+        int_contact_period=[
+            {"patient_no": 1, "period_no": 1, "n_form": 2},
+            {"patient_no": 2, "period_no": 1, "n_form": 1},
+            {"patient_no": 3, "period_no": 1, "n_form": 0},
+        ],
+        int_safety_event=[
+            {"patient_no": number, "signal": "liver", "ae_term": term, "is_asked": asked}
+            for number, term, asked in noted
+        ],
+    )
+    # Of the second clinic nobody was asked, and one patient spoke of it.
+    assert found == [("form", "C001", 3, 2, 1, 2), ("form", "C002", 2, 0, 0, 1), ("form", "all", 5, 2, 1, 3)]
+
+
+def test_a_patient_is_measured_once_in_any_session_and_had_it_once_in_any(warehouse: Warehouse) -> None:
+    pressures = [(1, 1, 0), (1, 1, 1), (2, 2, 0), (3, 0, 0), (4, 3, 3)]
+    names = ("patient_no", "n_pressure", "n_sbp_180")
+    found = counted(warehouse, int_patient_vital=[dict(zip(names, row, strict=True)) for row in pressures])
+    assert found == [("vitals", "C001", 3, 2, 1, 1), ("vitals", "C002", 2, 1, 1, 1), ("vitals", "all", 5, 3, 2, 2)]
+
+
+def test_answers_at_contacts_are_those_of_all_periods_together(warehouse: Warehouse) -> None:
+    answers = [(1, 0, 3, 1), (1, 1, 2, 1), (1, 2, 2, 1), (2, 0, 1, 0)]
+    names = ("patient_kind_no", "period_no", "n_asked", "n_with")
+    found = counted(
+        warehouse, int_contact_signal=[{"signal": "liver", **dict(zip(names, row, strict=True))} for row in answers]
+    )
+    assert found == [("contact", "C001", 3, 3, 1, 1), ("contact", "C002", 2, 1, 0, 0), ("contact", "all", 5, 4, 1, 1)]
