@@ -9,7 +9,7 @@ from registry_pipeline.release.disclosure import assert_nothing_small, suppress
 from registry_pipeline.release.mart_contracts import load_mart_contracts
 from registry_pipeline.settings import Settings
 from registry_pipeline.statistics.rates import clopper_pearson, wilson
-from tests.models.test_ae import event, session, tables
+from tests.models.test_ae import Rows, event, session, tables
 from tests.models.test_ae_bases import contact, noted_later
 from tests.release_support import check_mart
 from tests.warehouse_harness import Query, Warehouse
@@ -170,3 +170,123 @@ def test_the_gate_takes_the_mart_and_no_grade_follows_from_the_others(warehouse:
         ~pl.col("is_suppressed") & pl.col("measure").is_in(GRADES) & (pl.col("dimension") == "overall")
     )
     assert set(shown["ae_term"]) == {"dissociation"}
+
+
+STOP, COUNT = "intermediate.int_ae_stop", "intermediate.int_ae_severity_count"
+
+
+def treated(number: int, kind: int = 1, status: str = "complete", course: str = "k1") -> dict[str, Any]:
+    keys = {"patient_no": 1, "clinic_id": "C001", "session_id": f"s{number}", "course_id": course}
+    return {**keys, "session_kind_no": kind, "ae_form_status": status}
+
+
+def stops(warehouse: Warehouse, sessions: Rows, **staged: Rows) -> list[tuple[Any, ...]]:
+    given = {"intermediate.int_session": sessions} | {f"staging.stg_{name}": rows for name, rows in staged.items()}
+    rows = warehouse(given, STOP)(f"select measure, session_kind_no, n_sessions from {STOP} order by all")
+    return [tuple(row.values()) for row in rows]
+
+
+def test_a_session_stopped_in_its_own_row_and_by_an_event_is_one_session(warehouse: Warehouse) -> None:
+    reasons = ["adverse_event", "adverse_event", None, "completed", "adverse_event"]
+    sessions = [treated(number) for number in range(4)] + [treated(4, status="spontaneous_only")]
+    session_rows = [{"clinic_id": "C001", "session_id": f"s{n}", "stop_reason": why} for n, why in enumerate(reasons)]
+    noted = [event(f"s{number}", "nausea", 0, action="stopped") for number in (1, 1, 2)]
+    others = [
+        event("s3", "nausea", 0, action="slowed"),
+        event("s3", "nausea", 0, action="stopped", clinic_id="C002"),
+        noted_later("1", 1, "nausea", 0, action="stopped"),
+    ]
+    found = stops(warehouse, sessions, session=session_rows, adverse_event=noted + others)
+    assert found == [("session_stopped", 1, 3)]
+
+
+def test_every_session_with_a_complete_form_of_a_course_ended_by_an_event_counts(warehouse: Warehouse) -> None:
+    sessions = [treated(1), treated(2), treated(3, kind=2), treated(4, status="not_done"), treated(5, course="k2")]
+    courses = [
+        {"clinic_id": clinic, "course_id": course, "end_reason": reason}
+        for clinic, course, reason in (
+            ("C001", "k1", "adverse_event"),
+            ("C001", "k2", "completed"),
+            ("C002", "k2", "adverse_event"),
+        )
+    ]
+    assert stops(warehouse, sessions, course=courses) == [("course_ended", 1, 2), ("course_ended", 2, 1)]
+
+
+def cell_of(kind: int, number: int, ascertainment: str = "complete", *, timed: bool = True) -> dict[str, Any]:
+    keys = {"session_kind_no": kind, "cell_no": number, "ascertainment": ascertainment, "is_timed": timed}
+    return {**keys, "dimension": "overall" if timed else "hour", "level": "all" if timed else "night"}
+
+
+def sums_of(noted: Rows) -> dict[str, Rows]:
+    """Return what int_ae_sum is made of: patients of a clinic each, in one group by complete forms and one by all."""
+    patients = sorted({row["patient_no"] for row in noted})
+    return {
+        "intermediate.int_consented_patient": [{"patient_no": no, "clinic_id": f"C{no}"} for no in patients],
+        "intermediate.int_session": [{"patient_no": no, "session_kind_no": 1} for no in patients],
+        "intermediate.int_ae_kind": [
+            *({"session_kind_no": kind, "asked_group_no": 1, "all_group_no": 2} for kind in (1, 2)),
+            {"session_kind_no": 3, "all_group_no": 2},
+        ],
+        "intermediate.int_ae_group": [
+            {"session_kind_no": 1, "group_no": number, "cell_no": number, "overall_cell_no": number}
+            for number in (1, 2)
+        ],
+        "intermediate.int_ae_exposure": [{"patient_no": no, "cell_no": cell} for no in patients for cell in (1, 2)],
+    }
+
+
+def severities(warehouse: Warehouse, **tables: Rows) -> dict[tuple[Any, ...], tuple[int, int]]:
+    """Return patients and occasions of each term and measure, of sessions of the kinds 1 and 2 and contacts of kind -1."""
+    contact_cell = {"contact_kind_no": -1, "cell_no": 1, "dimension": "overall", "level": "all"}
+    given = {
+        "intermediate.int_ae_cell": [
+            *(cell_of(kind, 1) for kind in (1, 2)),
+            *(cell_of(kind, 2, "all") for kind in (1, 2, 3)),
+            *(cell_of(kind, 3, timed=False) for kind in (1, 2)),
+        ],
+        "intermediate.int_ae_contact_cell": [{**contact_cell, "ascertainment": name} for name in ("complete", "all")],
+        **{f"intermediate.int_ae_{name}": tables.get(name, []) for name in ("occurrence", "contact_sum", "stop")},
+        **sums_of(tables.get("occurrence", [])),
+    }
+    rows = warehouse(given, COUNT)(f"select * from {COUNT}")
+    assert {(row["dimension"], row["level"]) for row in rows} == {("overall", "all")}
+    return {
+        (row["noted_at"], row["term_no"], row["measure"]): (row["n_patients_with"], row["n_occasions_with"])
+        for row in rows
+    }
+
+
+def had(grade: int, kind: int, marks: int = 0, patient: int = 1) -> dict[str, Any]:
+    keys = {"patient_no": patient, "kind_no": kind, "term_no": 5, "n_events": 1, "first_onset_day": 0}
+    return {**keys, "max_grade": grade, "marks": marks}
+
+
+def test_patients_count_by_their_worst_and_each_session_by_its_own(warehouse: Warehouse) -> None:
+    noted = [had(1, 1, marks=1), had(3, 2, marks=4), had(0, 1, patient=2), had(4, 3, patient=2), had(2, 3, patient=3)]
+    assert severities(warehouse, occurrence=noted) == {
+        ("session", 5, "grade_unknown"): (1, 1),
+        ("session", 5, "grade_1"): (0, 1),
+        ("session", 5, "grade_3"): (1, 1),
+        ("session", 5, "grade_3_and_over"): (1, 1),
+        ("session", 5, "serious"): (1, 1),
+        ("session", 5, "dose_stopped"): (1, 1),
+    }
+
+
+def test_contacts_count_beside_sessions_and_by_complete_forms_only(warehouse: Warehouse) -> None:
+    patients = {"dimension": "overall", "level": "all", "ascertainment": "complete", "n_patients": 2}
+    with_term = {**patients, "term_no": 5, "max_grade": 2, "marks": 0}
+    found = severities(
+        warehouse,
+        occurrence=[had(2, -1), had(2, -1), had(2, -1, patient=2), had(2, -2, patient=2)],
+        contact_sum=[with_term, {**with_term, "ascertainment": "all"}, patients],
+    )
+    assert found == {("contact", 5, "grade_2"): (2, 3)}
+
+
+def test_a_patient_stopped_at_sessions_of_two_kinds_is_one_patient_with_any_event(warehouse: Warehouse) -> None:
+    names = ("patient_no", "session_kind_no", "measure", "n_sessions")
+    rows = [(1, 1, "session_stopped", 2), (1, 2, "session_stopped", 1), (2, 2, "course_ended", 4)]
+    found = severities(warehouse, stop=[dict(zip(names, row, strict=True)) for row in rows])
+    assert found == {("session", 0, "session_stopped"): (1, 3), ("session", 0, "course_ended"): (1, 4)}
