@@ -119,7 +119,7 @@ def occurrence(kind: int, n_events: int, onset_day: int, *, grade: int, marks: i
 
 
 def patient_terms(warehouse: Warehouse, kinds: tuple[int, ...], noted: Rows) -> list[tuple[Any, ...]]:
-    """Return the rows of one patient with sessions of these kinds."""
+    """Return the rows of a patient with sessions of these kinds, beside another with sessions by both routes."""
     given = {
         KIND: KINDS,
         GROUP: [
@@ -127,7 +127,11 @@ def patient_terms(warehouse: Warehouse, kinds: tuple[int, ...], noted: Rows) -> 
             for group, numbers in GROUPS.items()
             for number in numbers
         ],
-        "intermediate.int_session": [{"patient_no": 1, "session_kind_no": kind} for kind in kinds],
+        "intermediate.int_session": [
+            {"patient_no": patient, "session_kind_no": kind}
+            for patient, own in ((1, kinds), (2, (1, 2)))
+            for kind in own
+        ],
         "intermediate.int_ae_occurrence": noted,
     }
     columns = "cell_no, group_no, n_sessions_with, n_events, first_onset_day, max_grade, marks"

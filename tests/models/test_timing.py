@@ -145,7 +145,8 @@ def test_an_event_that_is_not_said_to_go_on_has_ended(warehouse: Warehouse) -> N
 def test_all_events_are_those_of_every_route_by_minute(warehouse: Warehouse) -> None:
     sessions = [session(0), session(1, route_code="im"), session(2, ae_form_status="spontaneous_only")]
     events = [event(0, 10, None), event(0, 10, 30), event(1, 10, None), event(1, None, None), event(2, 10, None)]
-    assert life_table(warehouse, events, "onset", *sessions) == [
+    elsewhere = event(0, 10, None, clinic_id="C002")
+    assert life_table(warehouse, [*events, elsewhere], "onset", *sessions) == [
         ("all", 10, 3, 0),
         ("all", None, 1, 0),
         ("im", 10, 1, 0),
