@@ -6,7 +6,9 @@ import pytest
 
 from tests.warehouse_harness import Query, Warehouse
 
+COUNTS = "intermediate.int_double_response_counts"
 PAIN, MOOD = ("nrs_avg", 8), ("phq9", 20)
+WK4 = 3
 
 
 def _cohort(number: int) -> dict[str, Any]:
@@ -84,3 +86,65 @@ def test_strata_of_patients_are_there_too(rates: Query) -> None:
 
 def test_an_empty_registry_has_no_rows(warehouse: Warehouse) -> None:
     assert warehouse({}, "marts.double_response")("select * from marts.double_response") == []
+
+
+def _response(number: int, instrument_no: int, is_response: bool | None, **cells: Any) -> dict[str, Any]:
+    return {
+        "patient_no": number,
+        "course_no": 1,
+        "instrument_no": instrument_no,
+        "window_no": WK4,
+        "is_eligible": True,
+        "is_mature": True,
+        "window_score": None if is_response is None else 5,
+        "is_response": is_response,
+        **cells,
+    }
+
+
+def _counts(warehouse: Warehouse, responses: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return the counts of patients of whom those from 10 on are of kind 2."""
+    instruments = ("nrs_avg", "bpi_severity", "phq9", "promis_depression_t", "gad7", "caps5", "bpi_interference")
+    query = warehouse(
+        {
+            "intermediate.int_instrument": [
+                {"instrument_no": number, "instrument": name} for number, name in enumerate(instruments)
+            ],
+            "intermediate.int_patient_kind": [
+                {"patient_no": number, "patient_kind_no": 1 + number // 10} for number in range(1, 20)
+            ],
+            "intermediate.int_course_response": responses,
+        },
+        COUNTS,
+    )
+    columns = "patient_kind_no, pain_instrument, mood_instrument, time_window"
+    rows = query(f"select {columns}, n_eligible, n_observed, n_pain, n_mood, n_both from {COUNTS} order by all")
+    return [tuple(row.values()) for row in rows]
+
+
+def test_of_each_kind_those_eligible_on_both_are_counted_by_what_they_meet_where_both_are_scored(
+    warehouse: Warehouse,
+) -> None:
+    met = {1: (True, True), 2: (True, False), 3: (False, True), 4: (False, False)}
+    unscored = {5: (True, None), 6: (None, True), 7: (None, None)}
+    both = {**met, **unscored, 10: (True, True), 11: (True, None)}
+    rows = [_response(number, 0, pain) for number, (pain, _) in both.items()]
+    rows += [_response(number, 2, mood) for number, (_, mood) in both.items()]
+    assert _counts(warehouse, rows) == [
+        (1, "nrs_avg", "phq9", "wk4", 7, 4, 2, 2, 1),
+        (2, "nrs_avg", "phq9", "wk4", 2, 1, 1, 1, 1),
+    ]
+
+
+@pytest.mark.parametrize("cells", [{"course_no": 2}, {"is_eligible": False}, {"is_mature": False}, {"window_no": 4}])
+def test_a_later_course_another_window_or_one_side_alone_is_no_double_response(
+    warehouse: Warehouse, cells: dict[str, Any]
+) -> None:
+    assert _counts(warehouse, [_response(1, 0, is_response=True), _response(1, 2, is_response=True, **cells)]) == []
+
+
+def test_every_pair_of_pain_at_30_percent_and_mood_at_50_is_counted_and_no_other(warehouse: Warehouse) -> None:
+    assert _counts(warehouse, [_response(1, number, is_response=True) for number in range(7)]) == [
+        (1, "bpi_severity", "phq9", "wk4", 1, 1, 1, 1, 1),
+        (1, "nrs_avg", "phq9", "wk4", 1, 1, 1, 1, 1),
+    ]

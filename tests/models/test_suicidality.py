@@ -9,6 +9,7 @@ from tests.models.test_safety import TRAITS
 from tests.warehouse_harness import Query, Warehouse
 
 MART = "marts.suicidality"
+PATIENTS = "intermediate.int_suicidality"
 
 
 def registry(scores: dict[int, tuple[float, float | None]], attempts: dict[int, int] | None = None) -> dict[str, Any]:
@@ -118,3 +119,42 @@ def test_other_instruments_and_windows_that_are_not_over_are_left_out(warehouse:
     given["intermediate.int_baseline"][0]["instrument"] = "phq9"
     given["intermediate.int_patient_window"][1]["is_mature"] = False
     assert warehouse(given, MART)(f"select * from {MART}") == []
+
+
+def test_everybody_with_a_baseline_is_there_in_every_mature_window_scored_or_not(warehouse: Warehouse) -> None:
+    given = registry({1: (3.0, 1.0), 2: (0.0, None), 3: (4.0, 4.0)})
+    given["intermediate.int_patient_window"] += [
+        {"patient_no": 1, "time_window": "wk8", "window_end_day": 63, "is_mature": True},
+        {"patient_no": 3, "time_window": "wk8", "window_end_day": 63, "is_mature": False},
+        {"patient_no": 4, "time_window": "wk4", "window_end_day": 35, "is_mature": True},
+    ]
+    given["intermediate.int_baseline"].append({"patient_no": 4, "instrument": "phq9", "baseline_score": 20})
+    given["intermediate.int_window_score"].append(
+        {"patient_no": 2, "instrument": "phq9", "time_window": "wk4", "window_score": 20}
+    )
+    columns = "patient_no, time_window, baseline_score, window_score, has_attempt"
+    rows = warehouse(given, PATIENTS)(f"select {columns} from {PATIENTS} order by all")
+    assert [tuple(row.values()) for row in rows] == [
+        (1, "wk4", 3, 1, False),
+        (1, "wk8", 3, None, False),
+        (2, "wk4", 0, None, False),
+        (3, "wk4", 4, 4, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "cells", "has_attempt"),
+    [
+        (0, {}, True),
+        (35, {}, True),
+        (36, {}, False),
+        (5, {"ae_term": "suicidal_ideation"}, False),
+        (5, {"signal": "death"}, False),
+    ],
+)
+def test_an_attempt_counts_once_noted_by_the_last_day_of_the_window(
+    warehouse: Warehouse, day: int, cells: dict[str, str], has_attempt: bool
+) -> None:
+    given = registry({1: (3.0, None)}, {1: day})
+    given["intermediate.int_safety_event"][0].update(cells)
+    assert warehouse(given, PATIENTS)(f"select has_attempt from {PATIENTS}") == [{"has_attempt": has_attempt}]
