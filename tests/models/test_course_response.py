@@ -1,5 +1,6 @@
 """Which score of a course each window reads, what it means there, and which days can be an outcome."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ INSTRUMENTS = [
     {"instrument_no": number, "instrument": name} for number, name in enumerate(("phq9", "nrs_avg", "madrs", "cadss"))
 ]
 DEFINITIONS = ("response", "substantial", "remission", "remission_strict", "deterioration")
-WK4, WK8, WK52, END_OF_INDUCTION = 3, 4, 7, 8
-Days = dict[int, float]
+WK4, WK8, WK12, WK26, WK52, END_OF_INDUCTION = range(3, 9)
+Days = Mapping[int, float | None]
 
 
 def windows(
@@ -61,14 +62,28 @@ def windows(
         ({28: 6, 29: 7}, (28, 6, 20)),
         ({20: 9, 36: 11}, (20, None, 9)),
         ({0: 9}, (-1, None, 20)),
+        ({27: 9, 28: None}, (27, 9, 20)),
     ],
-    ids=["the later of two", "the nearest", "both edges", "on the target", "beyond the edges", "before the course"],
+    ids=[
+        "the later",
+        "the nearest",
+        "both edges",
+        "on the target",
+        "beyond the edges",
+        "before the course",
+        "no outcome",
+    ],
 )
 def test_a_window_reads_the_nearest_score_and_carries_the_one_before(
     warehouse: Warehouse, days: Days, used: tuple[int, float | None, float]
 ) -> None:
     row = windows(warehouse, days)[WK4]
     assert (row["window_day"], row["window_score"], row["score_before"]) == used
+
+
+def test_a_nearer_score_outside_the_window_is_the_one_before(warehouse: Warehouse) -> None:
+    row = windows(warehouse, {76: 9, 95: 12})[WK12]
+    assert (row["window_day"], row["window_score"], row["score_before"]) == (95, 12, 9)
 
 
 def test_end_of_induction_reads_the_first_score_after_the_last_session_and_counts_from_it(warehouse: Warehouse) -> None:
@@ -101,7 +116,7 @@ def test_without_a_baseline_a_course_has_windows_from_its_first_score_on_and_can
     warehouse: Warehouse,
 ) -> None:
     found = windows(warehouse, {28: 4}, baseline=None)
-    assert set(found) == {WK4, WK8, 5, 6, WK52, END_OF_INDUCTION}
+    assert set(found) == {WK4, WK8, WK12, WK26, WK52, END_OF_INDUCTION}
     assert [found[WK4][name] for name in ("is_eligible", "baseline_score", "score_before")] == [False, None, None]
     flags = ("is_response", "is_deterioration", "is_remission")
     assert [found[WK4][name] for name in flags] == [None, None, True]
