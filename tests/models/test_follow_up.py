@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from registry_pipeline.statistics.rates import wilson
+from tests.models.main_kinds import main_kinds
 from tests.warehouse_harness import Query, Warehouse
 
 MART = "marts.follow_up_coverage"
+COUNTS, LAST = "intermediate.int_follow_up_counts", "intermediate.int_last_record"
 Rows = list[dict[str, Any]]
 
 
@@ -168,3 +170,106 @@ def test_a_registry_without_contacts_reports_none_and_says_nothing_about_their_f
 
 def test_an_empty_registry_has_an_empty_mart(warehouse: Warehouse) -> None:
     assert _built(warehouse, [])(f"select * from {MART}") == []
+
+
+def _assessment(number: int, day: int, clinic: str = "C001") -> dict[str, Any]:
+    return {"clinic_id": clinic, "patient_id": f"p{number}", "assessment_id": f"a{number}", "study_day": day}
+
+
+def test_the_last_record_is_the_latest_session_assessment_or_contact_up_to_the_data_cut(warehouse: Warehouse) -> None:
+    sessions = {1: 7, 2: 40, 3: 0, 4: 0, 5: 0}
+    deaths = {4: 20}
+    given = {
+        "intermediate.int_cohort": [_patient(number) for number in sessions],
+        "intermediate.int_session": [_session(number, day) for number, day in sessions.items()],
+        "intermediate.int_durability_follow_up": [
+            {"patient_no": number, "last_induction_day": 0, "death_day": deaths.get(number)} for number in sessions
+        ],
+        "staging.stg_outcome_assessment": [_assessment(1, 30), _assessment(3, 51), _assessment(5, 45, "C002")],
+        "staging.stg_followup_contact": [_contact(2, 28), _contact(3, 50), _contact(4, 30, type="record_only")],
+    }
+    rows = warehouse(given, LAST)(f"select patient_no, last_day, death_day from {LAST} order by all")
+    found = [tuple(row.values()) for row in rows]
+    assert found == [(1, 30, None), (2, 40, None), (3, 50, None), (4, 0, 20), (5, 0, None)]
+
+
+def _count_rows(warehouse: Warehouse, kinds: dict[int, int], **given: Rows) -> dict[tuple[int, str], tuple[int, ...]]:
+    """Return the figures by main kind and measure; relations of patients are given by the end of their name."""
+    parents = {
+        f"intermediate.int_{name}": given.get(name, [])
+        for name in ("score_day", "patient_window", "last_record", "baseline", "session")
+    }
+    parents["intermediate.int_cohort"] = [_patient(number) for number in kinds]
+    parents["staging.stg_followup_contact"] = given.get("contacts", [])
+    query = warehouse({**parents, **main_kinds(kinds)}, COUNTS)
+    columns = "n_patients, n_patients_with, sum_y, sum_m, sum_yy, sum_ym, sum_mm"
+    rows = query(f"select main_kind_no, measure, {columns} from {COUNTS}")
+    return {(main, measure): tuple(sums) for main, measure, *sums in (row.values() for row in rows)}
+
+
+def test_a_window_counts_each_mature_patient_once_by_main_kind(warehouse: Warehouse) -> None:
+    lasts = {1: (28, None), 2: (35, None), 3: (10, None), 4: (20, None), 5: (20, 35)}
+    scores = [(1, 21, 5), (1, 28, 6), (2, 28, None), (4, 20, 5), (5, 36, 5)]
+    found = _count_rows(
+        warehouse,
+        {1: 1, 2: 1, 3: 1, 4: 2, 5: 2},
+        patient_window=[
+            {
+                "patient_no": number,
+                "time_window": "wk4",
+                "window_start_day": 21,
+                "window_end_day": 35,
+                "is_mature": number != 3,
+            }
+            for number in lasts
+        ],
+        last_record=[
+            {"patient_no": number, "last_day": day, "death_day": death} for number, (day, death) in lasts.items()
+        ],
+        score_day=[
+            {"patient_no": number, "instrument_no": 1, "study_day": day, "outcome_score": score}
+            for number, day, score in scores
+        ],
+        contacts=[_contact(2, 21), _contact(2, 35), _contact(3, 28), _contact(4, 36)],
+        baseline=[{"patient_no": 1, "instrument": name, "is_eligible": True} for name in ("phq9", "gad7")],
+    )
+    of_patients = {key: counts for key, counts in found.items() if not key[1].startswith("contact_")}
+    assert {key: counts[:2] for key, counts in of_patients.items()} == {
+        (1, "mature"): (3, 2),
+        (1, "scored"): (2, 1),
+        (1, "contacted"): (2, 1),
+        (1, "retained"): (2, 2),
+        (1, "lost"): (0, 0),
+        (1, "eligible"): (3, 1),
+        (2, "mature"): (2, 2),
+        (2, "scored"): (2, 0),
+        (2, "contacted"): (2, 0),
+        (2, "retained"): (2, 0),
+        (2, "lost"): (2, 1),
+        (2, "eligible"): (2, 0),
+    }
+    # Every patient is one of one: the sums of squares are the numbers.
+    assert all(counts == (m, y, y, m, y, y, m) for counts in of_patients.values() for m, y in [counts[:2]])
+
+
+def test_forms_not_done_are_counted_among_the_incomplete_and_patients_without_any_are_left_out(
+    warehouse: Warehouse,
+) -> None:
+    found = _count_rows(
+        warehouse,
+        {1: 1, 2: 1},
+        session=[_session(1, 0), _session(1, 2), _session(1, 4, "not_done"), _session(2)],
+        contacts=[
+            _contact(1, 50),
+            _contact(1, 51),
+            _contact(1, 40, type="record_only"),
+            _contact(2, 30, ae_form_status="spontaneous_only"),
+        ],
+    )
+    assert found == {
+        (1, "eligible"): (2, 0, 0, 2, 0, 0, 2),
+        (1, "session_complete"): (2, 2, 3, 4, 5, 7, 10),
+        (1, "session_not_done"): (1, 1, 1, 1, 1, 1, 1),
+        (1, "contact_complete"): (2, 1, 1, 2, 1, 1, 2),
+        (1, "contact_not_done"): (1, 0, 0, 1, 0, 0, 1),
+    }

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from registry_pipeline.statistics.rates import clopper_pearson
+from tests.models.main_kinds import main_kinds
 from tests.warehouse_harness import Query, Warehouse
 
 RATES, QUARTILES = "marts.maintenance", "marts.booster_patterns"
+COUNTS = "intermediate.int_maintenance_counts"
 Z = 1.959963984540054
 
 
@@ -220,3 +222,32 @@ def test_an_empty_registry_has_empty_marts(warehouse: Warehouse) -> None:
     query = _of(warehouse, [], [])
     assert query(f"select * from {RATES}") == []
     assert query(f"select * from {QUARTILES}") == []
+
+
+def test_what_is_counted_is_added_up_over_the_patients_of_a_main_kind(warehouse: Warehouse) -> None:
+    # Days of follow-up: four years, none, eight years, and four weeks.
+    followed = [(1, 1461, 28, 3), (2, 0, None, 0), (3, 2922, None, 0), (4, 28, 29, 1)]
+    said = {1: [True, True, False, None], 2: [None], 3: [False], 4: []}
+    names = ("patient_no", "follow_up_days", "first_day", "n_boosters")
+    given = {
+        "intermediate.int_maintenance_patient": [dict(zip(names, row, strict=True)) for row in followed],
+        "intermediate.int_cohort": [_patient(number, data_cut_day=10 + days) for number, days, _, _ in followed],
+        "intermediate.int_session": [
+            _session(number, day, is_phase_as_reported=says)
+            for number, answers in said.items()
+            for day, says in enumerate(answers)
+        ],
+        **main_kinds({1: 1, 2: 1, 3: 1, 4: 2}),
+    }
+    query = warehouse(given, COUNTS)
+    columns = "measure, n_patients, n_patients_with, sum_y, sum_m, sum_yy, sum_ym, sum_mm"
+    rows = query(f"select {columns} from {COUNTS} where main_kind_no = 1 order by measure")
+    assert [tuple(row.values()) for row in rows] == [
+        ("any_by_182_days", 2, 1, 1, 2, 1, 1, 2),
+        ("any_by_28_days", 2, 1, 1, 2, 1, 1, 2),
+        ("any_by_84_days", 2, 1, 1, 2, 1, 1, 2),
+        ("boosters_per_patient_year", 2, 1, 3, 12, 9, 12, 80),
+        ("phase_as_reported", 2, 1, 2, 4, 4, 6, 10),
+    ]
+    rows = query(f"select measure, n_patients, n_patients_with from {COUNTS} where main_kind_no = 2 order by measure")
+    assert [tuple(row.values()) for row in rows] == [("any_by_28_days", 1, 0), ("boosters_per_patient_year", 1, 1)]

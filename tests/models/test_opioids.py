@@ -12,6 +12,7 @@ Rows = list[dict[str, Any]]
 Day = tuple[int, str, float]
 MORPHINE, BUPRENORPHINE = "morphine", "buprenorphine"
 RATES, CHANGE = "marts.opioid_sparing", "marts.opioid_change"
+COUNTS = "intermediate.int_opioid_counts"
 
 
 def _patient(number: int, **cells: Any) -> dict[str, Any]:
@@ -170,3 +171,77 @@ def test_a_registry_without_opioids_has_empty_marts(warehouse: Warehouse) -> Non
     query = _built(warehouse, {})
     assert query(f"select * from {RATES}") == []
     assert query(f"select * from {CHANGE}") == []
+
+
+def _windows(numbers: range, immature: int = 0) -> Rows:
+    window = {"time_window": "wk4", "window_start_day": 21, "window_end_day": 35}
+    return [{"patient_no": number, "is_mature": number != immature, **window} for number in numbers]
+
+
+def _baselines(scores: dict[int, int], instrument: str = "mme_per_day") -> Rows:
+    return [{"patient_no": n, "instrument": instrument, "baseline_score": score} for n, score in scores.items()]
+
+
+def _window_scores(scores: dict[int, int]) -> Rows:
+    return [
+        {"patient_no": number, "instrument": "mme_per_day", "time_window": "wk4", "window_score": score}
+        for number, score in scores.items()
+    ]
+
+
+def _mme(days: list[tuple[int, int, int | None]]) -> Rows:
+    return [{"patient_no": number, "study_day": day, "mme_per_day": mme} for number, day, mme in days]
+
+
+def _counts(warehouse: Warehouse, numbers: range, **given: Rows) -> list[tuple[Any, ...]]:
+    """Return the rows of the counts; every patient is of the one kind."""
+    names = ("response_counts", "window_score", "baseline", "patient_window", "opioid_mme", "cohort")
+    parents = {f"intermediate.int_{name}": given.get(name, []) for name in names}
+    kinds = [{"patient_no": number, "patient_kind_no": 1} for number in numbers]
+    query = warehouse({**parents, "intermediate.int_patient_kind": kinds}, COUNTS)
+    columns = "time_window, definition, n_eligible, n_observed, n_met"
+    return [tuple(row.values()) for row in query(f"select {columns} from {COUNTS} order by all")]
+
+
+def test_falls_are_the_responses_in_opioids_and_in_nothing_else(warehouse: Warehouse) -> None:
+    counted = {"patient_kind_no": 1, "time_window": "wk4", "n_eligible": 9, "n_observed": 7}
+    met = {"n_response": 5, "n_substantial": 3, "n_remission": 1}
+    responses = [{**counted, **met, "instrument": name} for name in ("mme_per_day", "phq9")]
+    assert _counts(warehouse, range(0), response_counts=responses) == [
+        ("wk4", "fall_30", 9, 7, 5),
+        ("wk4", "fall_50", 9, 7, 3),
+        ("wk4", "to_zero", 9, 7, 1),
+    ]
+
+
+def test_a_new_start_needs_a_baseline_of_0_and_a_mature_window_with_some(warehouse: Warehouse) -> None:
+    numbers = range(1, 7)
+    found = _counts(
+        warehouse,
+        numbers,
+        baseline=_baselines({1: 0, 2: 0, 3: 0, 4: 0}) + _baselines({5: 0}, "phq9"),
+        patient_window=_windows(numbers, immature=4),
+        window_score=_window_scores({1: 10, 2: 0, 4: 10, 5: 10, 6: 10}),
+    )
+    assert found == [("wk4", "new_start", 3, 2, 1)]
+
+
+def test_a_window_is_not_convertible_when_no_day_in_it_is_and_no_total_was_sent(warehouse: Warehouse) -> None:
+    numbers = range(1, 6)
+    found = _counts(
+        warehouse,
+        numbers,
+        baseline=_baselines(dict.fromkeys(numbers, 100)),
+        patient_window=_windows(numbers),
+        opioid_mme=_mme([(1, 35, None), (2, 21, None), (2, 28, 50), (3, 28, None), (4, 36, None)]),
+        window_score=_window_scores({2: 50, 3: 50}),
+    )
+    assert found == [("wk4", "not_convertible", 5, 2, 1)]
+
+
+def test_before_treatment_a_patient_is_not_convertible_when_no_day_of_two_weeks_is(warehouse: Warehouse) -> None:
+    days = [(1, 6, None), (2, 5, None), (3, 20, 10), (4, 6, None), (4, 7, 10), (5, 21, None)]
+    numbers = range(1, 6)
+    cohort = [_patient(number, course_start_day=20) for number in numbers]
+    found = _counts(warehouse, numbers, cohort=cohort, opioid_mme=_mme(days))
+    assert found == [("baseline", "not_convertible", 3, 2, 1)]

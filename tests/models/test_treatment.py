@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.models.main_kinds import main_kinds
 from tests.warehouse_harness import Query, Warehouse
 
 PATTERNS, MIX, BESIDES = "marts.treatment_patterns", "marts.treatment_mix", "marts.co_treatment"
+CO_TREATMENT = "intermediate.int_co_treatment"
+COURSE, VALUE = "intermediate.int_induction_course", "intermediate.int_induction_value"
 Rows = list[dict[str, Any]]
 
 
@@ -157,3 +160,101 @@ def test_opioids_count_among_those_asked_and_need_no_factor(warehouse: Warehouse
     cohort = [_patient(number) for number in (1, 2, 3, 4, 5)]
     sessions = [_session(row["patient_no"], 0) for row in cohort]
     assert _besides(warehouse, cohort, sessions, opioid_day=rows) == {"opioid any": (2, 3)}
+
+
+def _co_treatment(warehouse: Warehouse, kinds: dict[int, int], given: dict[str, Rows]) -> list[tuple[Any, ...]]:
+    parents = ("intermediate.int_session", "intermediate.int_opioid_mme")
+    query = warehouse({**{parent: [] for parent in parents}, **main_kinds(kinds), **given}, CO_TREATMENT)
+    return [tuple(row.values()) for row in query(f"from {CO_TREATMENT} order by all")]
+
+
+def test_a_treatment_that_no_patient_of_a_kind_has_is_0_where_its_source_is_sent(warehouse: Warehouse) -> None:
+    therapies = [("p1", "psychotherapy", -30), ("p1", "psychotherapy", 5), ("p2", "physio", 15)]
+    given = {
+        "intermediate.int_cohort": [_patient(1), _patient(2), _patient(3), _patient(4, clinic_id="C002")],
+        "staging.stg_co_therapy": [
+            {"clinic_id": "C001", "patient_id": patient, "kind": kind, "start_day": day}
+            for patient, kind, day in therapies
+        ],
+        # The p1 of another clinic is another patient, and here one who was never treated.
+        "staging.stg_conmed": [
+            {"clinic_id": "C002", "patient_id": patient, "class": name}
+            for patient, name in (("p4", "ssri"), ("p1", "snri"))
+        ],
+    }
+    assert _co_treatment(warehouse, {1: 1, 2: 1, 3: 2, 4: 2}, given) == [
+        (1, "co_therapy", "physio", 2, 0),
+        (1, "co_therapy", "psychotherapy", 2, 1),
+        (2, "co_therapy", "physio", 1, 0),
+        (2, "co_therapy", "psychotherapy", 1, 0),
+        (2, "conmed", "snri", 1, 0),
+        (2, "conmed", "ssri", 1, 1),
+    ]
+
+
+def test_opioids_are_asked_for_from_two_weeks_before_the_course_to_its_first_day(warehouse: Warehouse) -> None:
+    days = [(1, 5, 10), (2, 6, None), (3, 20, 0), (4, 21, 10), (5, 6, 0), (5, 10, 5)]
+    given = {
+        "intermediate.int_cohort": [
+            _patient(number, course_start_day=20, last_induction_day=34) for number in range(1, 6)
+        ],
+        "intermediate.int_opioid_mme": [
+            {"patient_no": number, "study_day": day, "mme_per_day": mme} for number, day, mme in days
+        ],
+    }
+    found = _co_treatment(warehouse, dict.fromkeys(range(1, 6), 1), given)
+    assert found == [(1, "opioid", "any", 3, 2)]
+
+
+def test_an_induction_is_the_sessions_of_its_course_and_its_dose_unknown_when_one_is(warehouse: Warehouse) -> None:
+    sessions = [
+        _session(1, 1, dose_mg=35, dose_mg_per_kg=0.5),
+        _session(1, 8, dose_mg=42),
+        _session(1, 90, dose_mg=500, phase_derived="maintenance"),
+        _session(1, 3, dose_mg=900, course_id="later"),
+        _session(2, 3, dose_mg=70),
+        _session(2, 4),
+        _session(3, 5, dose_mg=1),
+        _session(4, 5, dose_mg=1, phase_derived="maintenance"),
+    ]
+    cohort = [_patient(number) for number in (1, 2, 3, 4)]
+    query = warehouse({"intermediate.int_session": sessions, "intermediate.int_cohort": cohort}, COURSE)
+    columns = "patient_no, n_sessions, n_doses, n_doses_per_kg, n_days, cumulative_dose_mg"
+    assert [tuple(row.values()) for row in query(f"select {columns} from {COURSE} order by all")] == [
+        (1, 2, 2, 1, 8, 77),
+        (2, 2, 1, 0, 2, None),
+        (3, 1, 1, 0, 1, 1),
+    ]
+
+
+def test_equal_values_of_a_main_kind_are_one_row_and_unknown_ones_none(warehouse: Warehouse) -> None:
+    sessions = [
+        _session(1, 0, dose_mg=35, dose_mg_per_kg=0.5004),
+        _session(1, 7, dose_mg=42, dose_mg_per_kg=0.4996),
+        _session(1, 3, dose_mg=900, course_id="later"),
+        _session(2, 0, dose_mg=35, dose_mg_per_kg=0.5),
+        _session(2, 7),
+        _session(2, 90, dose_mg=900, phase_derived="maintenance"),
+        _session(3, 0, dose_mg=35),
+    ]
+    courses = [(1, 2, 8, 77), (2, 2, 8, None), (3, 1, 1, 35)]
+    names = ("patient_no", "n_sessions", "n_days", "cumulative_dose_mg")
+    given = {
+        "intermediate.int_session": sessions,
+        "intermediate.int_cohort": [_patient(number) for number in (1, 2, 3)],
+        COURSE: [dict(zip(names, course, strict=True)) for course in courses],
+        **main_kinds({1: 1, 2: 1, 3: 2}),
+    }
+    rows = warehouse(given, VALUE)(f"select main_kind_no, measure, value, n_values from {VALUE} order by all")
+    assert [tuple(row.values()) for row in rows] == [
+        (1, "cumulative_dose_mg", 77, 1),
+        (1, "days", 8, 2),
+        (1, "dose_mg", 35, 2),
+        (1, "dose_mg", 42, 1),
+        (1, "dose_mg_per_kg", 0.5, 3),
+        (1, "sessions", 2, 2),
+        (2, "cumulative_dose_mg", 35, 1),
+        (2, "days", 1, 1),
+        (2, "dose_mg", 35, 1),
+        (2, "sessions", 1, 1),
+    ]
