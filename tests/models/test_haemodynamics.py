@@ -8,6 +8,7 @@ from registry_pipeline.statistics.rates import wilson
 from tests.warehouse_harness import Query, Warehouse
 
 MART = "marts.haemodynamics"
+SESSION, PATIENT = "intermediate.int_session_vital", "intermediate.int_patient_vital"
 Rows = list[dict[str, Any]]
 KIND = {
     "clinic_id": "C001",
@@ -163,3 +164,88 @@ def test_an_empty_registry_has_no_rows_and_nothing_measured_has_no_rate(warehous
         None,
         None,
     )
+
+
+def test_a_session_is_its_last_reading_before_the_dose_and_its_worst_ones_after(warehouse: Warehouse) -> None:
+    vitals = [
+        reading("1-1", "pre", "sbp", 150, -30),
+        reading("1-1", "pre", "sbp", 120, -5),
+        reading("1-1", "during", "sbp", 141, 10),
+        reading("1-1", "discharge", "sbp", 160, 90),
+        reading("1-1", "pre", "dbp", 99, -5),
+        reading("1-1", "post", "dbp", 95, 60),
+        reading("1-1", "pre", "spo2", 80, -5),
+        reading("1-1", "post", "spo2", 91, 60),
+        {**reading("1-1", "peak", "sbp", 250), "clinic_id": "C002"},
+        reading("2-1", "pre", "sbp", 120),
+        reading("2-1", "discharge", "sbp", 190),
+        reading("3-1", "peak", "sbp", 190),
+        reading("3-1", "during", "spo2", 97),
+        reading("3-1", "peak", "spo2", 96),
+    ]
+    sessions = [session(patient) for patient in (1, 2, 3, 4)]
+    given = {"intermediate.int_session": sessions, "staging.stg_session_vital": vitals}
+    columns = "patient_no, session_id, session_kind_no, has_pressure, pre_sbp, peak_sbp, peak_dbp, lowest_spo2"
+    rows = warehouse(given, SESSION)(f"select {columns} from {SESSION} order by all")
+    assert [tuple(row.values()) for row in rows] == [
+        (1, "1-1", 1, True, 120, 160, 95, 91),
+        (2, "2-1", 1, False, 120, 190, None, None),
+        (3, "3-1", 1, False, None, 190, None, 96),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("drug", "timing", "reason", "is_rescue"),
+    [
+        ("antihypertensive", "pre", "rescue", False),
+        ("antihypertensive", "during", "rescue", True),
+        ("antihypertensive", "post", "rescue", True),
+        ("antihypertensive", "during", "prophylaxis", False),
+        ("antiemetic", "during", "rescue", False),
+    ],
+)
+def test_an_antihypertensive_is_a_rescue_from_the_dose_on_and_says_nothing_of_reporting(
+    warehouse: Warehouse, drug: str, timing: str, reason: str, is_rescue: bool
+) -> None:
+    comed = {"clinic_id": "C001", "session_id": "1-1", "drug_class": drug, "timing": timing, "reason": reason}
+    given = {
+        "intermediate.int_session": [session(1), session(2, premedication="not_reported")],
+        "staging.stg_session_vital": [reading(f"{patient}-1", "pre", "spo2", 97) for patient in (1, 2)],
+        "staging.stg_session_comed": [comed],
+    }
+    rows = warehouse(given, SESSION)(
+        f"select is_comed_reported, has_antihypertensive from {SESSION} order by patient_no"
+    )
+    assert [tuple(row.values()) for row in rows] == [(True, is_rescue), (False, False)]
+
+
+def test_sessions_of_a_patient_and_kind_are_added_up_and_each_endpoint_has_its_own_number(
+    warehouse: Warehouse,
+) -> None:
+    unreported = {"premedication": "not_reported"}
+    sessions = [*(session(1, number) for number in (1, 2, 4)), session(1, 3, **unreported)]
+    sessions += [session(1, 5, session_kind_no=2), session(2, 1)]
+    vitals = [
+        *pressures("1-1", 160, 180),
+        reading("1-1", "post", "spo2", 89.9),
+        *pressures("1-2", 100, 120, 110),
+        reading("1-2", "post", "spo2", 90),
+        *pressures("1-3", 130, 110),
+        # Without a pressure before the dose the session has no rise, and no rescue.
+        reading("1-4", "peak", "sbp", 200),
+        reading("1-4", "peak", "spo2", 89),
+        reading("1-5", "peak", "spo2", 97),
+    ]
+    rescue = {"clinic_id": "C001", "drug_class": "antihypertensive", "timing": "during", "reason": "rescue"}
+    given = {
+        "intermediate.int_session": sessions,
+        "staging.stg_session_vital": vitals,
+        "staging.stg_session_comed": [{**rescue, "session_id": f"1-{number}"} for number in (1, 3, 4)],
+    }
+    columns = "n_pressure, n_sbp_180, n_severe_pressure, n_pressure_rise, rise_mmhg, squared_rise"
+    columns += ", n_spo2, n_desaturation, n_comed, n_antihypertensive"
+    rows = warehouse(given, PATIENT)(f"select patient_no, session_kind_no, {columns} from {PATIENT} order by all")
+    assert [tuple(row.values()) for row in rows] == [
+        (1, 1, 3, 1, 2, 1, 20 + 20 - 20, 3 * 400, 3, 2, 2, 1),
+        (1, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0),
+    ]
