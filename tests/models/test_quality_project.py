@@ -29,10 +29,9 @@ def test_every_column_of_every_model_is_described(project: Project) -> None:
             assert bool(column.description) == (model.schema != "marts"), (model.address, column.name)
 
 
-def test_every_column_of_every_mart_has_a_known_type(project: Project) -> None:
-    for model in _own(project):
-        if model.schema == "marts":
-            assert {"UNKNOWN", "NULL"}.isdisjoint(model.types.values()), model.address
+def test_every_column_has_a_known_type(project: Project) -> None:
+    for model in project.models.values():
+        assert {"UNKNOWN", "NULL"}.isdisjoint(model.types.values()), model.address
 
 
 def test_every_model_that_is_stored_is_audited(project: Project) -> None:

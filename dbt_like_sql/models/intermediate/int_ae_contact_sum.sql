@@ -44,7 +44,7 @@ terms as (
     count(*)::integer as n_contacts,
     sum(o.n_events)::integer as n_events,
     max(o.max_grade) as max_grade,
-    bit_or(o.marks) as marks,
+    bit_or(o.marks)::integer as marks,
   from intermediate.int_ae_occurrence as o
   inner join intermediate.int_ae_contact_cell as m
     on o.kind_no = m.contact_kind_no

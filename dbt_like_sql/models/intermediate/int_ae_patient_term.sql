@@ -25,7 +25,7 @@ with groups as (
     sum(o.n_events)::integer as n_events,
     min(o.first_onset_day) as first_onset_day,
     max(o.max_grade) as max_grade,
-    bit_or(o.marks) as marks,
+    bit_or(o.marks)::integer as marks,
   from intermediate.int_ae_occurrence as o
   inner join intermediate.int_ae_kind as i
     on o.kind_no = i.session_kind_no
@@ -111,7 +111,7 @@ select
   sum(m.n_events)::integer as n_events,
   min(m.first_onset_day) as first_onset_day,
   max(m.max_grade) as max_grade,
-  bit_or(m.marks) as marks,
+  bit_or(m.marks)::integer as marks,
 from marked as m
 inner join group_cells as g
   on m.group_no = g.group_no

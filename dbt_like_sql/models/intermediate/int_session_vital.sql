@@ -25,7 +25,7 @@ with extremes as (
     arg_max(
       case when v.phase = 'pre' and v.param = 'sbp' then v.value end,
       case when v.phase = 'pre' and v.param = 'sbp' then v.minute end
-    ) as pre_sbp,
+    )::decimal(5, 1) as pre_sbp,
     max(case when v.phase <> 'pre' and v.param = 'sbp' then v.value end) as peak_sbp,
     max(case when v.phase <> 'pre' and v.param = 'dbp' then v.value end) as peak_dbp,
     min(case when v.phase <> 'pre' and v.param = 'spo2' then v.value end) as lowest_spo2,
