@@ -8,7 +8,7 @@ MODEL (
     n_patients = 'Patients in the denominator.',
     n_patients_with = 'Of these, patients with at least one event.',
     sum_y = 'Patients with a maintenance session by then, maintenance sessions, or sessions whose phase agrees.',
-    sum_m = 'Patients followed that long, years of follow-up, or sessions with a phase reported.',
+    sum_m = 'Patients whose data reach that far, also those who died before, years of follow-up, or sessions with a phase reported.',
     sum_yy = 'Sum over patients of y times y.',
     sum_ym = 'Sum over patients of y times m.',
     sum_mm = 'Sum over patients of m times m.'

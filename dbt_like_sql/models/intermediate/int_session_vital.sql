@@ -1,7 +1,7 @@
 MODEL (
   name intermediate.int_session_vital,
   kind VIEW,
-  description 'Each session with vital signs, by their extremes: before the dose, and at their worst after it began. A session without any has no row.',
+  description 'Each session with vital signs, by their extremes: before the dose, and at their worst after it began. A session without blood pressure or oxygen has no row.',
   column_descriptions (
     patient_no = 'The patient, by the number of int_consented_patient.',
     session_id = 'The session.',
