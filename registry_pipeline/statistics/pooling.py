@@ -264,7 +264,8 @@ def _brackets(effects: Effects, *, without_each: bool = False) -> tuple[Floats, 
 def _two_peaks(heights: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return where along the last axis the highest value is, and the highest of the other peaks; the same if none."""
     highest = np.argmax(heights, axis=-1)
-    rises = np.diff(heights, axis=-1, prepend=-np.inf) > 0
+    before = np.concatenate((np.full_like(heights[..., :1], -np.inf), heights[..., :-1]), axis=-1)
+    rises = heights > before
     is_peak = rises & ~np.concatenate((rises[..., 1:], np.zeros_like(rises[..., :1])), axis=-1)
     others = np.where(is_peak, heights, -np.inf)
     np.put_along_axis(others, highest[..., None], -np.inf, axis=-1)
