@@ -22,12 +22,12 @@ with last_scores as (
   select
     d.patient_no,
     d.instrument_no,
-    (floor(d.study_day / @quarter_days) + 1)::integer as quarter,
+    @quarter_of(d.study_day) as quarter,
     max(d.study_day) as last_day,
     max_by(d.outcome_score, d.study_day)::decimal(14, 8) as score,
   from intermediate.int_score_day as d
   where d.outcome_score is not null and d.study_day >= 0
-  group by d.patient_no, d.instrument_no, (floor(d.study_day / @quarter_days) + 1)::integer
+  group by d.patient_no, d.instrument_no, @quarter_of(d.study_day)
 ),
 
 -- A quarter whose last score is not after the start of the course has none that is.
@@ -76,10 +76,10 @@ patients as (
   select
     a.patient_no,
     0 as instrument_no,
-    (floor(a.study_day / @quarter_days) + 1)::integer as quarter,
+    @quarter_of(a.study_day) as quarter,
     max(a.n_events) > 0 as is_met,
   from asked as a
-  group by a.patient_no, (floor(a.study_day / @quarter_days) + 1)::integer
+  group by a.patient_no, @quarter_of(a.study_day)
 ),
 
 counts as (
