@@ -135,8 +135,8 @@ placed as (
     )
 ),
 
--- The distance falls up to the target and rises after it, so the nearest score is the one that no neighbour in the window
--- is nearer than. A last score before the window has no neighbour in it, and is carried.
+-- The distance falls up to the target and rises after it, so the nearest score is the one that no neighbour in the
+-- window is nearer than. A last score before the window has no neighbour in it, and is carried.
 read as (
   select
     p.patient_no,
