@@ -72,7 +72,8 @@ def _chunk(clinic: Clinic, rng: np.random.Generator, ideation_rng: np.random.Gen
     }
     tables |= recorded_besides(clinic, patients, illness, rng, sessions=sessions, tables=tables)
     ideation = draw_ideation(clinic, patients, ideation_rng)
-    # Last, so that what is made of the assessments above knows nothing of the ratings.
-    ratings = ideation_table(patients, illness, ideation, tables["outcome_assessment"])
-    tables["outcome_assessment"] = pl.concat([tables["outcome_assessment"], ratings])
+    if clinic.rates_ideation:
+        # Last, so that what is made of the assessments above knows nothing of the ratings.
+        ratings = ideation_table(patients, illness, ideation, tables["outcome_assessment"])
+        tables["outcome_assessment"] = pl.concat([tables["outcome_assessment"], ratings])
     return Chunk(tables, patients, illness, sessions, visits, occurrences, ideation)
